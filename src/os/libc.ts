@@ -1,0 +1,87 @@
+/**
+ * libc through FFI. Every file that calls it declares its own symbols with {@linkcode libc}; no
+ * file outside `src/os/` does.
+ */
+export function libc<const S extends Deno.ForeignLibraryInterface>(
+  symbols: S,
+): Deno.DynamicLibrary<S>["symbols"] {
+  return Deno.dlopen("libc.so.6", symbols).symbols;
+}
+
+const { __errno_location } = libc({ __errno_location: { parameters: [], result: "pointer" } });
+
+/** The calling thread's errno; meaningful only right after a call that failed. */
+export function errno(): number {
+  const at = __errno_location();
+  return at === null ? 0 : new Deno.UnsafePointerView(at).getInt32();
+}
+
+/** Linux errno values the runner tells apart (the same on x86-64 and arm64). */
+export const Errno = {
+  EPERM: 1,
+  ENOENT: 2,
+  EINTR: 4,
+  EIO: 5,
+  ENOEXEC: 8,
+  EACCES: 13,
+  EBUSY: 16,
+  EEXIST: 17,
+  EXDEV: 18,
+  ENOTDIR: 20,
+  EISDIR: 21,
+  EINVAL: 22,
+  EMFILE: 24,
+  EFBIG: 27,
+  ENOSPC: 28,
+  EROFS: 30,
+  EMLINK: 31,
+  ENAMETOOLONG: 36,
+  ENOSYS: 38,
+  ENOTEMPTY: 39,
+  ELOOP: 40,
+  EOPNOTSUPP: 95,
+  EDQUOT: 122,
+} as const;
+
+const WORDS: Readonly<Record<number, string>> = {
+  [Errno.EPERM]: "operation not permitted",
+  [Errno.ENOENT]: "no such file or directory",
+  [Errno.EIO]: "input/output error",
+  [Errno.ENOEXEC]: "not an executable format",
+  [Errno.EACCES]: "permission denied",
+  [Errno.EBUSY]: "in use or a mount point",
+  [Errno.EEXIST]: "it exists already",
+  [Errno.EXDEV]: "it is on another file system",
+  [Errno.ENOTDIR]: "not a directory",
+  [Errno.EISDIR]: "it is a directory",
+  [Errno.EINVAL]: "invalid argument",
+  [Errno.EMFILE]: "too many open files",
+  [Errno.EFBIG]: "file too large",
+  [Errno.ENOSPC]: "no space left on device",
+  [Errno.EROFS]: "read-only file system",
+  [Errno.EMLINK]: "too many links",
+  [Errno.ENAMETOOLONG]: "file name too long",
+  [Errno.ENOSYS]: "the kernel does not have this call",
+  [Errno.ENOTEMPTY]: "directory not empty",
+  [Errno.ELOOP]: "a symbolic link is in the way",
+  [Errno.EOPNOTSUPP]: "not supported",
+  [Errno.EDQUOT]: "disk quota exceeded",
+};
+
+/** A system call that failed; callers branch on `errno`. */
+export class SystemError extends Error {
+  readonly call: string;
+  readonly errno: number;
+
+  constructor(call: string, errno: number, on?: string) {
+    super(`${call}${on === undefined ? "" : ` "${on}"`}: ${WORDS[errno] ?? `errno ${errno}`}`);
+    this.name = "SystemError";
+    this.call = call;
+    this.errno = errno;
+  }
+}
+
+/** What an errno means, in words, without the call. */
+export function errnoText(value: number): string {
+  return WORDS[value] ?? `errno ${value}`;
+}
