@@ -58,8 +58,10 @@ export async function answering(
 /** What the kernel says of a process (proc(5)). */
 export async function processFacts(pid: number): Promise<ReadonlyMap<string, string>> {
   const status = await Deno.readTextFile(`/proc/${pid}/status`);
-  return new Map(status.trim().split("\n").map((line) => {
-    const colon = line.indexOf(":");
-    return [line.slice(0, colon), line.slice(colon + 1).trim()];
-  }));
+  return new Map(
+    status.trim().split("\n").map((line) => {
+      const colon = line.indexOf(":");
+      return [line.slice(0, colon), line.slice(colon + 1).trim()];
+    }),
+  );
 }
