@@ -1,8 +1,11 @@
+import type { RegistrySpec } from "../registry/spec.ts";
 import type { Descriptor } from "../reference/descriptor.ts";
 import type { Digest } from "../reference/digest.ts";
+import type { LocalSource } from "../reference/source.ts";
 
 /** A manifest or index as the store holds it; the bytes have been checked against the digest. */
 export interface ManifestDocument {
+  /** As the registry or the index says; the document's own `mediaType` may be missing. */
   readonly mediaType: string;
   readonly digest: Digest;
   readonly bytes: Uint8Array;
@@ -16,13 +19,25 @@ export interface ManifestDocument {
 export interface ImageStore {
   /** The manifest by tag or digest; `undefined` asks for what the image name says. */
   manifest(reference?: Digest): Promise<ManifestDocument>;
-  /** The blob's bytes from the first to the last, in chunks, as they arrive. */
+  /**
+   * The blob's bytes from the first to the last, in chunks, as they arrive: never more than
+   * `descriptor.size`. Leaving the loop early ends the transfer.
+   */
   blob(descriptor: Descriptor): AsyncIterable<Uint8Array>;
-  /** A structured-cloneable description from which a Worker opens the same store again. */
+  /**
+   * A structured-cloneable description from which a Worker opens the same store again. It is a
+   * snapshot: take it after the manifest was resolved, so that the Worker inherits the token.
+   */
   readonly spec: StoreSpec;
+  /** Drops credentials and tokens and ends what is under way; nothing can be asked afterwards. */
+  close(): void;
 }
 
 /** Opened by `openStore` (src/store/open.ts); plain data, so that it can be posted to a Worker. */
-export interface StoreSpec {
-  readonly kind: string;
+export type StoreSpec = RegistrySpec | LocalSpec;
+
+/** A local source; it has no secrets and needs no network. */
+export interface LocalSpec extends LocalSource {
+  /** Bytes an index or manifest may have. */
+  readonly maxManifestSize: number;
 }

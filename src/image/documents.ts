@@ -1,0 +1,109 @@
+import { z } from "zod";
+import { isDiffId } from "../reference/digest.ts";
+import { isDigest } from "../reference/digest.ts";
+
+/**
+ * The wire documents of an image, in the OCI and Docker schema 2 families, which agree in all the
+ * runner reads. Unknown fields are let pass, as the image spec asks.
+ */
+
+const MediaTypes = {
+  index: [
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+  ],
+  manifest: [
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+  ],
+  schema1: [
+    "application/vnd.docker.distribution.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v1+prettyjws",
+  ],
+  config: [
+    "application/vnd.oci.image.config.v1+json",
+    "application/vnd.docker.container.image.v1+json",
+    // What Docker 1.10 pushed.
+    "application/octet-stream",
+  ],
+} as const;
+
+export type DocumentKind = "index" | "manifest" | "schema1" | "config";
+
+/** What a media type stands for; undefined for one that is none of an image's documents. */
+export function documentKind(mediaType: string): DocumentKind | undefined {
+  for (const [kind, types] of Object.entries(MediaTypes)) {
+    if ((types as readonly string[]).includes(mediaType)) return kind as DocumentKind;
+  }
+  return undefined;
+}
+
+/** Layer media types of both families, in every compression; the bytes have the last word on it. */
+export function isLayerType(mediaType: string): boolean {
+  return /^application\/vnd\.(oci\.image\.layer\.(nondistributable\.)?v1\.tar([+](gzip|zstd))?|docker\.image\.rootfs\.(foreign\.)?diff\.tar([.](gzip|zstd))?)$/
+    .test(mediaType);
+}
+
+const DigestText = z.string().refine(isDigest, "is not a sha256 or sha512 digest");
+const DiffIdText = z.string().refine(isDiffId, "is not a sha256 or sha512 digest");
+const nullable = <T extends z.ZodType>(schema: T) =>
+  schema.nullish().transform((value) => value ?? undefined);
+
+const DescriptorDocument = z.object({
+  mediaType: z.string(),
+  digest: DigestText,
+  size: z.number().int().nonnegative(),
+});
+
+export const IndexDocument = z.object({
+  schemaVersion: z.literal(2),
+  mediaType: nullable(z.string()),
+  manifests: z.array(
+    DescriptorDocument.extend({
+      platform: nullable(z.object({
+        os: z.string().default(""),
+        architecture: z.string().default(""),
+        variant: nullable(z.string()),
+        "os.version": nullable(z.string()),
+      })),
+      annotations: nullable(z.record(z.string(), z.string())),
+    }),
+  ),
+});
+export type IndexDocument = z.infer<typeof IndexDocument>;
+export type IndexEntry = IndexDocument["manifests"][number];
+
+export const ManifestDocumentV2 = z.object({
+  schemaVersion: z.literal(2),
+  mediaType: nullable(z.string()),
+  config: DescriptorDocument,
+  layers: z.array(DescriptorDocument),
+});
+export type ManifestDocumentV2 = z.infer<typeof ManifestDocumentV2>;
+
+export const ConfigDocument = z.object({
+  os: nullable(z.string()),
+  architecture: nullable(z.string()),
+  variant: nullable(z.string()),
+  "os.version": nullable(z.string()),
+  config: nullable(z.object({
+    Env: nullable(z.array(z.string())),
+    Entrypoint: nullable(z.array(z.string())),
+    Cmd: nullable(z.array(z.string())),
+    WorkingDir: nullable(z.string()),
+    User: nullable(z.string()),
+  })),
+  rootfs: z.object({ type: z.literal("layers"), diff_ids: nullable(z.array(DiffIdText)) }),
+});
+export type ConfigDocument = z.infer<typeof ConfigDocument>;
+
+/** The fields that tell documents apart, whatever they claim to be. */
+export const DocumentMarks = z.object({
+  schemaVersion: z.number().optional(),
+  mediaType: nullable(z.string()),
+  manifests: z.unknown().optional(),
+  layers: z.unknown().optional(),
+  config: z.unknown().optional(),
+  fsLayers: z.unknown().optional(),
+});
+export type DocumentMarks = z.infer<typeof DocumentMarks>;

@@ -1,0 +1,222 @@
+import { Exit, RunnerError } from "../errors.ts";
+import type { Descriptor } from "../reference/descriptor.ts";
+import { type Digest, isDigest } from "../reference/digest.ts";
+import type { ManifestDocument } from "../store/store.ts";
+import { Authorizer, refusedLogin } from "./auth/authorizer.ts";
+import { parseChallenges } from "./auth/challenge.ts";
+import { Fault } from "./fault.ts";
+import { documentDigest } from "./document.ts";
+import { shownText } from "./redact.ts";
+import { describe, isTransient, readLimited, retryAfterMs } from "./reply.ts";
+import type { EndpointSpec } from "./spec.ts";
+import type { Reply, Request, Transport } from "./transport.ts";
+
+/** All that can be pulled. Schema 1 is not asked for, so a registry that can convert does not. */
+const ACCEPT_MANIFEST = [
+  "application/vnd.oci.image.index.v1+json",
+  "application/vnd.docker.distribution.manifest.list.v2+json",
+  "application/vnd.oci.image.manifest.v1+json",
+  "application/vnd.docker.distribution.manifest.v2+json",
+].join(", ");
+
+/**
+ * The repository at one host: one attempt a call. Throws {@linkcode Fault} where another attempt
+ * may help and {@linkcode RunnerError} where not.
+ */
+export class Endpoint {
+  readonly #spec: EndpointSpec;
+  readonly #transport: Transport;
+  readonly #authorizer: Authorizer;
+  #schemes: EndpointSpec["schemes"];
+  /** Blobs for which this host's ranges are no use. */
+  readonly #rangeless = new Set<Digest>();
+
+  constructor(spec: EndpointSpec, transport: Transport) {
+    this.#spec = spec;
+    this.#transport = transport;
+    this.#schemes = spec.schemes;
+    this.#authorizer = new Authorizer({ ...spec, transport });
+  }
+
+  get host(): string {
+    return this.#spec.host;
+  }
+
+  get mirror(): boolean {
+    return this.#spec.mirror;
+  }
+
+  /** As opened, with what has been learnt since. */
+  get spec(): EndpointSpec {
+    return {
+      ...this.#spec,
+      schemes: this.#schemes,
+      credential: this.#authorizer.credential,
+      session: this.#authorizer.session,
+    };
+  }
+
+  forget(): void {
+    this.#authorizer.forget();
+  }
+
+  /** The digest a tag stands for; undefined if the host does not tell without the document. */
+  async resolve(tag: string): Promise<Digest | undefined> {
+    const reply = await this.#send("HEAD", `manifests/${tag}`, { Accept: ACCEPT_MANIFEST });
+    await reply.discard();
+    if (isTransient(reply.status)) throw await statusFault("HEAD", reply);
+    const digest = reply.headers.get("docker-content-digest") ?? "";
+    return reply.status === 200 && isDigest(digest) ? digest : undefined;
+  }
+
+  /** The manifest by tag or digest, checked against the digest if that is what was asked for. */
+  async manifest(reference: Digest | string, maxSize: number): Promise<ManifestDocument> {
+    const reply = await this.#send("GET", `manifests/${reference}`, { Accept: ACCEPT_MANIFEST });
+    if (reply.status !== 200) throw await failure("GET", reply);
+    const bytes = await readLimited(reply.body, maxSize);
+    if (bytes === undefined) {
+      throw new RunnerError(
+        Exit.data,
+        `manifest "${reference}" from ${this.host} is larger than ${maxSize} bytes: ` +
+          `set RUNNER_MAX_MANIFEST if that is right`,
+      );
+    }
+    const digest = documentDigest(bytes, isDigest(reference) ? reference : undefined);
+    if (isDigest(reference) && digest !== reference) {
+      throw new RunnerError(
+        Exit.data,
+        `manifest "${reference}" from ${this.host} is not what its digest says: it has ${digest}`,
+      );
+    }
+    const mediaType = reply.headers.get("content-type")?.split(";")[0]?.trim() ?? "";
+    return { mediaType, digest, bytes };
+  }
+
+  /**
+   * The blob's bytes from `offset` on, to its size or to a {@linkcode Fault}. Asks for a range, and
+   * makes do with a host that sends the whole blob, or another range, instead.
+   */
+  async *blob(descriptor: Descriptor, offset: number): AsyncGenerator<Uint8Array> {
+    const { digest, size } = descriptor;
+    const ranged = offset > 0 && !this.#rangeless.has(digest);
+    const headers: Record<string, string> = ranged ? { Range: `bytes=${offset}-` } : {};
+    const reply = await this.#send("GET", `blobs/${digest}`, headers);
+    let skip = offset;
+    if (reply.status === 206 && ranged) {
+      const problem = rangeProblem(reply, offset, size);
+      if (problem !== undefined) {
+        await reply.discard();
+        this.#rangeless.add(digest);
+        throw new Fault("content", problem);
+      }
+      skip = 0;
+    } else if (reply.status === 416) {
+      await reply.discard();
+      this.#rangeless.add(digest);
+      throw new Fault("content", `it has no bytes from ${offset} on`);
+    } else if (reply.status !== 200) {
+      throw await failure("GET", reply);
+    }
+
+    let received = offset - skip;
+    try {
+      for await (const chunk of reply.body) {
+        received += chunk.length;
+        if (received > size) {
+          throw new RunnerError(
+            Exit.data,
+            `blob "${digest}" from ${this.host} is longer than the ${size} bytes of the manifest`,
+          );
+        }
+        const fresh = skip >= chunk.length ? undefined : chunk.subarray(skip);
+        skip = Math.max(0, skip - chunk.length);
+        if (fresh !== undefined) yield fresh;
+      }
+    } catch (error) {
+      // All there is to know has arrived: how the connection ends does not matter.
+      if (error instanceof Fault && received === size) return;
+      throw error;
+    }
+    if (received < size) throw new Fault("content", `it ended after ${received} of ${size} bytes`);
+  }
+
+  /** One request with the authorisation the host wants; 401 and 403 of its own are refusals. */
+  async #send(
+    method: "GET" | "HEAD",
+    path: string,
+    headers: Readonly<Record<string, string>>,
+  ): Promise<Reply> {
+    const url = new URL(`${await this.#base()}/v2/${this.#spec.repository}/${path}`);
+    const used = await this.#authorizer.authorization();
+    const request: Request = { method, url, headers, authorization: used };
+    let reply = await this.#transport.send(request);
+    if (reply.status === 401 && !reply.foreign) {
+      const challenges = parseChallenges(reply.headers.get("www-authenticate") ?? "");
+      await reply.discard();
+      const secure = url.protocol === "https:";
+      const authorization = await this.#authorizer.answer(challenges, used, secure);
+      reply = await this.#transport.send({ ...request, authorization });
+      if (reply.status === 401 && !reply.foreign && authorization.startsWith("Basic ")) {
+        await reply.discard();
+        throw refusedLogin(this.host);
+      }
+    }
+    // Storage behind a redirect takes a signed URL, which may have run out: ask for another.
+    if (reply.foreign && reply.status >= 400 && reply.status !== 416) {
+      throw await statusFault(method, reply);
+    }
+    if (reply.status === 401 || reply.status === 403) {
+      const said = await describe(method, reply);
+      const advice = this.#authorizer.credential === undefined
+        ? "the image is private or does not exist: set REGISTRY_USER and REGISTRY_PASSWORD"
+        : "this login may not pull it, or it does not exist";
+      throw new RunnerError(Exit.auth, `${said}: ${advice}`);
+    }
+    return reply;
+  }
+
+  async #base(): Promise<string> {
+    if (this.#schemes.length > 1) this.#schemes = [await this.#probe()];
+    return `${this.#schemes[0]}://${this.host}`;
+  }
+
+  /** Which of several schemes the host speaks; asks without credentials. */
+  async #probe(): Promise<"https" | "http"> {
+    let failed: Fault | undefined;
+    for (const scheme of this.#schemes) {
+      const url = new URL(`${scheme}://${this.host}/v2/`);
+      try {
+        const reply = await this.#transport.send({ method: "GET", url });
+        await reply.discard();
+        // What a TLS port says to plain HTTP.
+        if (scheme === "http" && reply.status === 400) continue;
+        return scheme;
+      } catch (error) {
+        if (!(error instanceof Fault)) throw error;
+        failed ??= error;
+      }
+    }
+    throw failed ?? new Fault("network", "it speaks neither http nor https");
+  }
+}
+
+/** What is wrong with a 206's `Content-Range` (RFC 9110, 14.4). */
+function rangeProblem(reply: Reply, offset: number, size: number): string | undefined {
+  const header = reply.headers.get("content-range") ?? "";
+  const range = /^bytes (\d+)-(\d+)\/(\d+|\*)$/.exec(header);
+  const total = range?.[3] === "*" ? size : Number(range?.[3]);
+  if (range !== null && Number(range[1]) === offset && total === size) return undefined;
+  return `asked for bytes ${offset} to ${size - 1}, it answers with "${shownText(header, 60)}"`;
+}
+
+async function statusFault(method: string, reply: Reply): Promise<Fault> {
+  const wait = retryAfterMs(reply.headers);
+  return new Fault("status", await describe(method, reply), wait);
+}
+
+async function failure(method: string, reply: Reply): Promise<Error> {
+  if (isTransient(reply.status)) return await statusFault(method, reply);
+  const said = await describe(method, reply);
+  const advice = reply.status === 404 ? ": check the repository and the tag" : "";
+  return new RunnerError(Exit.unavailable, `${said}${advice}`);
+}

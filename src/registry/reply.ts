@@ -1,0 +1,89 @@
+import { z } from "zod";
+import { Fault } from "./fault.ts";
+import { shownText, shownUrl } from "./redact.ts";
+import type { Reply } from "./transport.ts";
+
+/** The body, if it has at most `limit` bytes; else undefined, and no more than that was read. */
+export async function readLimited(
+  body: AsyncIterable<Uint8Array>,
+  limit: number,
+): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of body) {
+    length += chunk.length;
+    if (length > limit) return undefined;
+    chunks.push(chunk);
+  }
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.length;
+  }
+  return bytes;
+}
+
+/** distribution-spec, "Error Codes"; Docker's token endpoints answer with `details` instead. */
+const ErrorBody = z.object({
+  errors: z.array(z.object({ code: z.string().optional(), message: z.string().optional() }))
+    .optional(),
+  details: z.string().optional(),
+  error: z.string().optional(),
+  error_description: z.string().optional(),
+});
+
+const MAX_ERROR_BODY = 16 * 1024;
+
+/**
+ * What an unwanted answer says, for messages: `GET https://host/path: 404 MANIFEST_UNKNOWN
+ * (manifest unknown)`. Reads the answer's body.
+ */
+export async function describe(method: string, reply: Reply): Promise<string> {
+  const said = await errorText(reply);
+  return `${method} ${shownUrl(reply.url)}: ${reply.status}${said === "" ? "" : ` ${said}`}`;
+}
+
+async function errorText(reply: Reply): Promise<string> {
+  let text: string;
+  try {
+    const bytes = await readLimited(reply.body, MAX_ERROR_BODY);
+    if (bytes === undefined) return "";
+    text = new TextDecoder().decode(bytes);
+  } catch (error) {
+    if (error instanceof Fault) return "";
+    throw error;
+  }
+  const body = parseJson(text, ErrorBody);
+  const first = body?.errors?.[0];
+  if (first !== undefined) {
+    return shownText([first.code, first.message && `(${first.message})`].filter(Boolean).join(" "));
+  }
+  const said = body?.details ?? body?.error_description ?? body?.error;
+  return said === undefined ? "" : shownText(`(${said})`);
+}
+
+/** JSON of a given shape, or undefined for anything else. */
+export function parseJson<T>(text: string, schema: z.ZodType<T>): T | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  return schema.safeParse(value).data;
+}
+
+/** Statuses that another attempt may get over (contract section 6). */
+export function isTransient(status: number): boolean {
+  return status === 408 || status === 429 || status >= 500;
+}
+
+/** `Retry-After` in ms: seconds or an HTTP date (RFC 9110, 10.2.3). */
+export function retryAfterMs(headers: Headers, now = Date.now()): number | undefined {
+  const value = headers.get("retry-after")?.trim();
+  if (value === undefined) return undefined;
+  if (/^\d+$/.test(value)) return Number(value) * 1000;
+  const date = Date.parse(value);
+  return Number.isNaN(date) ? undefined : Math.max(0, date - now);
+}

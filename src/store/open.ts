@@ -1,0 +1,42 @@
+import type { Settings } from "../config/settings.ts";
+import type { Logger } from "../log.ts";
+import { Exit, RunnerError } from "../errors.ts";
+import { parseImageSource } from "../reference/source.ts";
+import { registrySpec } from "../registry/open.ts";
+import { RegistryStore } from "../registry/registry_store.ts";
+import type { ImageStore, StoreSpec } from "./store.ts";
+
+/**
+ * Opens the store a spec describes, here or in a Worker. Nothing is read or asked yet.
+ *
+ * @param signal its abort ends whatever the store is doing, which then throws the signal's reason
+ */
+export function openStore(spec: StoreSpec, log: Logger, signal?: AbortSignal): ImageStore {
+  if (spec.kind === "registry") return new RegistryStore(spec, log, signal);
+  throw new RunnerError(Exit.settings, `local sources`);
+}
+
+/** Reads one variable of the environment; undefined when unset. */
+export type Environment = (name: string) => string | undefined;
+
+/**
+ * The store of the image that the settings name, with the credentials that belong to it (contract
+ * section 6). Throws {@linkcode RunnerError} 64 for an image name that cannot be read, 77 for
+ * credentials that cannot.
+ */
+export async function storeFor(
+  settings: Settings,
+  env: Environment,
+  log: Logger,
+  signal?: AbortSignal,
+): Promise<ImageStore> {
+  if (settings.image === undefined) {
+    throw new RunnerError(Exit.settings, "IMAGE is not set: name the image to run");
+  }
+  const source = parseImageSource(settings.image);
+  const { maxManifestSize } = settings;
+  const spec: StoreSpec = source.kind === "registry"
+    ? await registrySpec(source.reference, settings, env)
+    : { ...source, maxManifestSize };
+  return openStore(spec, log, signal);
+}
