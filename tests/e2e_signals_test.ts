@@ -1,0 +1,45 @@
+import { assert } from "@std/assert/assert.js";
+import { assertEquals } from "@std/assert/equals.js";
+import { ballast, dumpImage } from "./e2e_images.ts";
+import { openHub } from "./e2e_hub.ts";
+import { startStallingProxy } from "./e2e_stalling_proxy.ts";
+import { start } from "./runner.ts";
+import { listTree } from "./tree.ts";
+
+/** A signal ends a pull this fast (issue 5); the rest is for a loaded machine. */
+const SOON_MS = 200 + 800;
+
+for (const [signal, code] of [["SIGTERM", 143], ["SIGINT", 130]] as const) {
+  Deno.test(`${signal} in the middle of a blob ends the pull with ${code}, at once`, async () => {
+    const hub = await openHub("embedded");
+    const proxy = startStallingProxy(hub.host, 100_000);
+    const root = await Deno.makeTempDir({ prefix: "root-" });
+    try {
+      const image = dumpImage();
+      const layers = [...image.layers, ballast(5e6)];
+      await hub.put("test/slow", "latest", { ...image, layers });
+      await Deno.mkdir(`${root}/app`);
+      await Deno.writeTextFile(`${root}/app/mine.txt`, "mine");
+      const before = listTree(root, { times: false });
+      const server = start([], {
+        env: { IMAGE: `${proxy.host}/test/slow:latest`, PORT: "3901", RUNNER_ROOT: root },
+      });
+      try {
+        await Promise.race([proxy.stalled, server.status]);
+        const sent = performance.now();
+        server.kill(signal);
+        const status = await server.status;
+        const ms = performance.now() - sent;
+        assertEquals(status.code, code, server.stderr());
+        assert(ms < SOON_MS, `took ${ms} ms`);
+        assertEquals(listTree(root, { times: false }), before);
+      } finally {
+        await server.stop();
+      }
+    } finally {
+      await proxy.stop();
+      await hub.close();
+      await Deno.remove(root, { recursive: true });
+    }
+  });
+}
