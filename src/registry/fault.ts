@@ -1,4 +1,5 @@
 import { Exit, reason, RunnerError } from "../errors.ts";
+import { shownText } from "./redact.ts";
 
 /** What went wrong with one attempt, as far as the next one depends on it. */
 export type FaultKind = "connect" | "network" | "status" | "stall" | "content";
@@ -9,8 +10,8 @@ export class Fault extends Error {
   /** How long the registry asks to wait. @default undefined: it does not say */
   readonly retryAfterMs: number | undefined;
 
-  constructor(kind: FaultKind, message: string, retryAfterMs?: number, cause?: unknown) {
-    super(message, { cause });
+  constructor(kind: FaultKind, message: string, retryAfterMs?: number) {
+    super(message);
     this.name = "Fault";
     this.kind = kind;
     this.retryAfterMs = retryAfterMs;
@@ -36,22 +37,29 @@ const KNOWN: readonly (readonly [RegExp, FaultKind, string])[] = [
   [/error reading a body/i, "network", "connection closed early"],
 ];
 
-/** What a rejected `fetch` or body read means; an unfit certificate is final, since it stays so. */
-export function networkFailure(error: unknown, shown: string): Error {
+/**
+ * What a rejected `fetch` or body read means; an unfit certificate is final, since it stays so. The
+ * runtime's error is not passed on as a cause, since it holds URLs in full: `detail` is its text
+ * without their queries.
+ */
+export function networkFailure(
+  error: unknown,
+  shown: string,
+): { failure: Error; detail: string } {
   const text = [error, (error as { cause?: unknown })?.cause].map(reason).join(" ");
-  const certificate = /invalid peer certificate: ?(.*)/.exec(text);
-  if (certificate !== null) {
-    return new RunnerError(
+  const detail = shownText(text.replace(/\?[^\s)]*/g, "?***").replace(/\/\/[^\s/@]*@/g, "//***@"));
+  if (/invalid peer certificate/.test(text)) {
+    const failure = new RunnerError(
       Exit.unavailable,
       `connect to ${shown}: its certificate is not trusted (${certificateProblem(text)}): ` +
         `name the certificate authority's PEM file in RUNNER_CA_FILE`,
-      { cause: error },
     );
+    return { failure, detail };
   }
   for (const [pattern, kind, words] of KNOWN) {
-    if (pattern.test(text)) return new Fault(kind, words, undefined, error);
+    if (pattern.test(text)) return { failure: new Fault(kind, words), detail };
   }
-  return new Fault("network", "the connection failed", undefined, error);
+  return { failure: new Fault("network", "the connection failed"), detail };
 }
 
 function certificateProblem(text: string): string {

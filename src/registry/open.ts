@@ -1,7 +1,11 @@
 import type { Settings } from "../config/settings.ts";
-import { Exit, reason, RunnerError } from "../errors.ts";
+import { Exit, RunnerError } from "../errors.ts";
+import type { Logger } from "../log.ts";
 import type { Reference } from "../reference/reference.ts";
+import { authorities } from "./authorities.ts";
 import type { Credential } from "./auth/credential.ts";
+import { type Environment, findCredential } from "./auth/credentials.ts";
+import { isLoopback } from "./loopback.ts";
 import type { EndpointSpec, RegistrySpec } from "./spec.ts";
 
 /** Docker Hub's name is not the host that serves it. */
@@ -10,34 +14,86 @@ const DOCKER_HUB_HOST = "registry-1.docker.io";
 
 const FIRST_BACKOFF_MS = 250;
 
-/** Everything needed to pull `reference`: hosts in order, credentials, authorities, limits. */
+/**
+ * Everything needed to pull `reference`: hosts in order, credentials, authorities, limits. Throws
+ * {@linkcode RunnerError} 64 for settings that turn out not to be usable.
+ */
 export async function registrySpec(
   reference: Reference,
   settings: Settings,
-  _env: (name: string) => string | undefined,
+  env: Environment,
+  log: Logger,
 ): Promise<RegistrySpec> {
-  const login = settings.registryLogin;
-  const credential: Credential | undefined = login && { kind: "password", ...login };
-  const host = reference.registry === DOCKER_HUB ? DOCKER_HUB_HOST : reference.registry;
-  const origin: EndpointSpec = {
-    host,
-    schemes: schemesOf(host, settings.insecureRegistries),
-    repository: reference.repository,
-    mirror: false,
-    credential,
-    session: undefined,
-  };
-  const { pullTimeoutMs } = settings;
+  const endpoints = mirrorsOf(reference, settings);
+  endpoints.push(originOf(reference, settings));
+  const withLogins: EndpointSpec[] = [];
+  for (const endpoint of endpoints) {
+    const credential = await credentialOf(endpoint, reference, settings, env, log);
+    withLogins.push({ ...endpoint, credential });
+  }
+  const encrypted = endpoints.some(({ schemes }) => schemes.includes("https"));
+  const { caFile, pullTimeoutMs } = settings;
   return {
     kind: "registry",
     reference,
-    endpoints: [origin],
-    ca: settings.caFile === undefined ? [] : [await readAuthorities(settings.caFile)],
+    endpoints: withLogins,
+    ca: encrypted ? await authorities(caFile, env("SSL_CERT_FILE"), log) : [],
     stallTimeoutMs: settings.stallTimeoutMs,
     deadline: pullTimeoutMs === undefined ? undefined : Date.now() + pullTimeoutMs,
     maxManifestSize: settings.maxManifestSize,
     backoffMs: FIRST_BACKOFF_MS,
   };
+}
+
+function originOf(reference: Reference, settings: Settings): EndpointSpec {
+  const host = reference.registry === DOCKER_HUB ? DOCKER_HUB_HOST : reference.registry;
+  return {
+    host,
+    schemes: schemesOf(host, settings.insecureRegistries),
+    repository: reference.repository,
+    mirror: false,
+    credential: undefined,
+    session: undefined,
+  };
+}
+
+/** A mirror's URL may have a path: what its repositories' names begin with there. */
+function mirrorsOf(reference: Reference, settings: Settings): EndpointSpec[] {
+  const urls = Object.hasOwn(settings.mirrors, reference.registry)
+    ? settings.mirrors[reference.registry] ?? []
+    : [];
+  return urls.map((text) => {
+    const url = new URL(text);
+    if (url.protocol === "http:" && schemesOf(url.host, settings.insecureRegistries).length < 2) {
+      throw new RunnerError(
+        Exit.settings,
+        `mirror "${text}" is not encrypted: use https, or list "${url.host}" in ` +
+          `RUNNER_INSECURE_REGISTRIES`,
+      );
+    }
+    const prefix = url.pathname.replace(/^\/v2(?=\/|$)/, "").replace(/^\/+|\/+$/g, "");
+    return {
+      host: url.host,
+      schemes: [url.protocol === "http:" ? "http" : "https"],
+      repository: prefix === "" ? reference.repository : `${prefix}/${reference.repository}`,
+      mirror: true,
+      credential: undefined,
+      session: undefined,
+    };
+  });
+}
+
+/** `REGISTRY_USER` belongs to the registry of the image's name; a mirror has its own login. */
+async function credentialOf(
+  endpoint: EndpointSpec,
+  reference: Reference,
+  { registryLogin }: Settings,
+  env: Environment,
+  log: Logger,
+): Promise<Credential | undefined> {
+  if (endpoint.mirror) return await findCredential(endpoint.host, endpoint.repository, env, log);
+  if (registryLogin !== undefined) return { kind: "password", ...registryLogin };
+  return await findCredential(reference.registry, reference.repository, env, log);
 }
 
 /**
@@ -47,22 +103,4 @@ export async function registrySpec(
 function schemesOf(host: string, insecure: readonly string[]): EndpointSpec["schemes"] {
   if (isLoopback(host)) return ["http", "https"];
   return insecure.includes(host) ? ["https", "http"] : ["https"];
-}
-
-export function isLoopback(host: string): boolean {
-  const name = host.replace(/:\d+$/, "").toLowerCase();
-  return name === "localhost" || name === "[::1]" || /^127(\.\d{1,3}){3}$/.test(name);
-}
-
-async function readAuthorities(path: string): Promise<string> {
-  let pem: string;
-  try {
-    pem = await Deno.readTextFile(path);
-  } catch (error) {
-    throw new RunnerError(Exit.settings, `read RUNNER_CA_FILE "${path}": ${reason(error)}`);
-  }
-  if (!pem.includes("-----BEGIN CERTIFICATE-----")) {
-    throw new RunnerError(Exit.settings, `RUNNER_CA_FILE "${path}" holds no PEM certificate`);
-  }
-  return pem;
 }

@@ -1,6 +1,7 @@
 import { Exit, RunnerError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import { Fault, networkFailure } from "./fault.ts";
+import { exemptLoopback } from "./loopback.ts";
 import { shownUrl } from "./redact.ts";
 import { StallWatch } from "./stall.ts";
 
@@ -46,6 +47,7 @@ export class Transport {
 
   constructor(options: TransportOptions) {
     this.#options = options;
+    exemptLoopback();
     // HTTP/1.1: a connection a layer, so that no flow-control window is shared among them.
     this.#client = Deno.createHttpClient({ caCerts: [...options.ca], http2: false });
   }
@@ -147,8 +149,8 @@ export class Transport {
   #failure(error: unknown, stalled: AbortSignal, url: URL): unknown {
     if (this.#options.signal.aborted) return this.#options.signal.reason;
     if (stalled.aborted) return stalled.reason;
-    const failure = networkFailure(error, shownUrl(url));
-    this.#options.log.debug(`${shownUrl(url)}: ${failure.message}`);
+    const { failure, detail } = networkFailure(error, shownUrl(url));
+    this.#options.log.debug(`${shownUrl(url)}: ${failure.message}`, { detail });
     return failure;
   }
 

@@ -3,6 +3,7 @@ import type { Logger } from "../log.ts";
 import { Exit, RunnerError } from "../errors.ts";
 import { parseImageSource } from "../reference/source.ts";
 import { registrySpec } from "../registry/open.ts";
+import type { Environment } from "../registry/auth/credentials.ts";
 import { RegistryStore } from "../registry/registry_store.ts";
 import type { ImageStore, StoreSpec } from "./store.ts";
 
@@ -16,13 +17,11 @@ export function openStore(spec: StoreSpec, log: Logger, signal?: AbortSignal): I
   throw new RunnerError(Exit.settings, `local sources`);
 }
 
-/** Reads one variable of the environment; undefined when unset. */
-export type Environment = (name: string) => string | undefined;
+export type { Environment };
 
 /**
  * The store of the image that the settings name, with the credentials that belong to it (contract
- * section 6). Throws {@linkcode RunnerError} 64 for an image name that cannot be read, 77 for
- * credentials that cannot.
+ * section 6). Throws {@linkcode RunnerError} 64 for an image name or credentials that cannot be read.
  */
 export async function storeFor(
   settings: Settings,
@@ -36,7 +35,7 @@ export async function storeFor(
   const source = parseImageSource(settings.image);
   const { maxManifestSize } = settings;
   const spec: StoreSpec = source.kind === "registry"
-    ? await registrySpec(source.reference, settings, env)
+    ? await registrySpec(source.reference, settings, env, log)
     : { ...source, maxManifestSize };
   return openStore(spec, log, signal);
 }

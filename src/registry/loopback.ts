@@ -1,0 +1,25 @@
+/** Whether `host[:port]` is this machine by its own name. */
+export function isLoopback(host: string): boolean {
+  const name = host.replace(/:\d+$/, "").toLowerCase();
+  return name === "localhost" || name === "[::1]" || /^127(\.\d{1,3}){3}$/.test(name);
+}
+
+/** What Go's and curl's users expect: a proxy in the environment is not for this machine. */
+const LOOPBACK = ["localhost", "127.0.0.0/8", "127.0.0.1", "::1"];
+
+/**
+ * Adds loopback to `NO_PROXY`, which the runtime obeys but does not extend by itself; needed before
+ * an HTTP client is made, and only where a proxy is set.
+ */
+export function exemptLoopback(): void {
+  const names = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"];
+  const set = names.some((name) => Deno.env.get(name) || Deno.env.get(name.toLowerCase()));
+  if (!set) return;
+  // The runtime reads one of the two; keep to the one that is set.
+  for (const name of ["NO_PROXY", "no_proxy"]) {
+    const listed = Deno.env.get(name);
+    if (name === "no_proxy" && listed === undefined) continue;
+    const missing = LOOPBACK.filter((entry) => !(listed ?? "").split(",").includes(entry));
+    if (missing.length > 0) Deno.env.set(name, [...(listed ? [listed] : []), ...missing].join(","));
+  }
+}
