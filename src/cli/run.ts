@@ -1,0 +1,96 @@
+import type { Settings } from "../config/settings.ts";
+import { Exit } from "../errors.ts";
+import type { Image } from "../image/types.ts";
+import { becomeServer } from "../launch/become.ts";
+import { diagnose } from "../launch/diagnose.ts";
+import { disk } from "../launch/facts.ts";
+import type { Start } from "../launch/guard.ts";
+import { type ExecPlan, planExec, type UnresolvedUser } from "../launch/plan.ts";
+import {
+  type ImageFiles,
+  isNumeric,
+  resolveUser,
+  type ServerUser,
+  userSpec,
+} from "../launch/user.ts";
+import type { Logger } from "../log.ts";
+import { fetchTree, findImage } from "./fetch.ts";
+import { interruptible } from "./interrupt.ts";
+
+export interface RunSwitches {
+  /** Print the plan; extract and start nothing. */
+  readonly dryRun: boolean;
+  /** With `dryRun`: as JSON. */
+  readonly json: boolean;
+}
+
+/**
+ * `run`: pulls, extracts and becomes the server. Returns only for a dry run.
+ *
+ * @returns the exit status
+ */
+export async function run(
+  settings: Settings,
+  start: Start,
+  log: Logger,
+  { dryRun, json }: RunSwitches,
+): Promise<number> {
+  using interruption = interruptible();
+  const { signal } = interruption;
+  if (dryRun) {
+    const { image } = await findImage(settings, start.env, log, signal);
+    const plan = planFor(settings, start, image, undefined);
+    const { printed } = await import("../launch/print.ts");
+    Deno.stdout.writeSync(new TextEncoder().encode(printed(plan, settings, json)));
+    return Exit.ok;
+  }
+  const { image, files } = await fetchTree(settings, start.env, log, signal);
+  const extracted = performance.now();
+  const plan = planFor(settings, start, image, files);
+  for (const warning of plan.warnings) log.warn(warning);
+  diagnose(plan, disk);
+  // A signal that came while the last steps ran without a pause is still to be heard.
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  signal.throwIfAborted();
+  // Not the arguments: they may hold what the server alone should know.
+  log.info(`starting ${plan.file}`, { user: userText(plan), cwd: plan.cwd });
+  log.debug("becoming the server", {
+    afterLastByteMs: Math.round((performance.now() - extracted) * 10) / 10,
+  });
+  return becomeServer(plan, start, log);
+}
+
+/** @param files of the image; undefined before they are extracted */
+function planFor(
+  settings: Settings,
+  start: Start,
+  image: Image,
+  files: ImageFiles | undefined,
+): ExecPlan {
+  return planExec({
+    settings,
+    config: image.config,
+    outer: start.env,
+    user: userFor(settings, image, files),
+    self: { uid: Deno.uid() ?? 0, gid: Deno.gid() ?? 0 },
+    facts: disk,
+    extracted: files !== undefined,
+  });
+}
+
+/** @returns undefined when the runner is not root, and so stays who it is */
+function userFor(
+  settings: Settings,
+  image: Image,
+  files: ImageFiles | undefined,
+): ServerUser | UnresolvedUser | undefined {
+  if (Deno.uid() !== 0) return undefined;
+  const spec = userSpec(settings.user, image.config.user);
+  if (files === undefined && !isNumeric(spec)) return { kind: "unresolved", from: spec.from };
+  const none = { passwd: undefined, group: undefined };
+  return resolveUser(spec, files ?? none, settings.allowRoot);
+}
+
+function userText({ user }: ExecPlan): string {
+  return user.kind === "unresolved" ? user.from : `${user.uid}:${user.gid}`;
+}
