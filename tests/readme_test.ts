@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert/equals.js";
-import { withSections } from "../scripts/settings_table.ts";
+import { withSections } from "../scripts/readme.ts";
 
-Deno.test("README's tables of variables are those of the settings", async () => {
+Deno.test("README's commands and variables are the program's", async () => {
   const file = new URL("../README.md", import.meta.url);
   const normal = (text: string) => text.replaceAll(/ +/g, " ").replaceAll(/-{3,}/g, "---");
   const text = await Deno.readTextFile(file);

@@ -1,8 +1,10 @@
-/** `deno run -A scripts/settings_table.ts` writes README's tables of variables anew from the settings. */
+/** `deno run -A scripts/readme.ts` writes README's commands and tables of variables anew. */
+import { COMMANDS } from "../src/cli/commands.ts";
 import { SERVER_ENV, TABLE } from "../src/config/table.ts";
 
 /** README's sections that are made, by the name in their markers. */
 export const SECTIONS: Readonly<Record<string, () => string>> = {
+  "commands": commands,
   "server settings": () =>
     table(rows().filter(({ env }) => !env.startsWith("RUNNER_")), [
       [`${SERVER_ENV.env}*`, "", SERVER_ENV.help, "any text"],
@@ -24,6 +26,13 @@ export function withSections(markdown: string): string {
 }
 
 const README = new URL("../README.md", import.meta.url);
+
+function commands(): string {
+  const entries = Object.values(COMMANDS);
+  const width = Math.max(...entries.map(({ usage }) => usage.length));
+  const lines = entries.map(({ usage, summary }) => `${usage.padEnd(width)}  ${summary}\n`);
+  return "```\n" + lines.join("") + "```\n";
+}
 
 function rows(): readonly { env: string; default?: string; help: string; takes: string }[] {
   return Object.values(TABLE);
