@@ -5,6 +5,7 @@ import { parseImageSource } from "../reference/source.ts";
 import { registrySpec } from "../registry/open.ts";
 import type { Environment } from "../registry/auth/credentials.ts";
 import { RegistryStore } from "../registry/registry_store.ts";
+import { LocalStore } from "./local_store.ts";
 import type { ImageStore, StoreSpec } from "./store.ts";
 
 /**
@@ -13,8 +14,9 @@ import type { ImageStore, StoreSpec } from "./store.ts";
  * @param signal its abort ends whatever the store is doing, which then throws the signal's reason
  */
 export function openStore(spec: StoreSpec, log: Logger, signal?: AbortSignal): ImageStore {
-  if (spec.kind === "registry") return new RegistryStore(spec, log, signal);
-  throw new RunnerError(Exit.settings, `local sources`);
+  return spec.kind === "registry"
+    ? new RegistryStore(spec, log, signal)
+    : new LocalStore(spec, signal);
 }
 
 export type { Environment };
