@@ -1,5 +1,6 @@
 import type { z } from "zod";
-import { Exit, RunnerError } from "../errors.ts";
+import { Exit, reason, RunnerError } from "../errors.ts";
+import { parseImageSource } from "../reference/source.ts";
 import type { Settings } from "./settings.ts";
 import { flagName, type Row, SERVER_ENV, type SettingKey, TABLE } from "./table.ts";
 
@@ -60,6 +61,15 @@ export function parseSettings(
   }
   const serverEnv = parseServerEnv(flags, env, violations);
   refuseUnknown(env, violations);
+
+  const image = values["image"];
+  if (typeof image === "string") {
+    try {
+      parseImageSource(image);
+    } catch (error) {
+      violations.push(`IMAGE: ${withoutLogins(reason(error))}`);
+    }
+  }
 
   const user = find(TABLE.registryUser, flags, env, [])?.text;
   const password = find(TABLE.registryPassword, flags, env, [])?.text;
@@ -147,6 +157,10 @@ function refuseUnknown(env: Env, violations: string[]): void {
 
 function quote(row: Row, text: string): string {
   if (row.secret) return "not shown";
-  // A login in a URL (mirrors) is refused, and must not reach the log by being refused.
-  return JSON.stringify(text.replace(/\/\/[^/@\s]*@/g, "//***@"));
+  return JSON.stringify(withoutLogins(text));
+}
+
+/** A login in a URL (IMAGE, mirrors) is refused, and must not reach the log by being refused. */
+function withoutLogins(text: string): string {
+  return text.replace(/\/\/[^/@\s]*@/g, "//***@");
 }

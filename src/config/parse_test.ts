@@ -99,6 +99,14 @@ Deno.test("accepted values", async (t) => {
 });
 
 const REFUSED: readonly [Env, string][] = [
+  [
+    { IMAGE: "ghcr.io/Org/x" },
+    'IMAGE: image reference "ghcr.io/Org/x" is not valid: repository "Org/x" must be lower case',
+  ],
+  [
+    { RUNNER_PLATFORM: "arm64" },
+    'RUNNER_PLATFORM is "arm64": it takes os/architecture[/variant], such as linux/arm64/v8',
+  ],
   ...["0", "65536", "8080x", "0x50", " 80", "８０", "-1", "1e3", "000080"].map((
     port,
   ): [Env, string] => [
@@ -186,10 +194,15 @@ Deno.test("a flag beats its variable and is named in its violation", () => {
 
 Deno.test("no violation shows a secret", () => {
   const lines = violations(() =>
-    parse({ ...OK, REGISTRY_PASSWORD: "hunter2\0", "MCP_ENV_-": "hunter2" }, {
+    parse({
+      ...OK,
+      IMAGE: "https://user:hunter2@x/y",
+      REGISTRY_PASSWORD: "hunter2\0",
+      "MCP_ENV_-": "hunter2",
+    }, {
       "mcp-env": ["hunter2", "-=hunter2"],
     })
   );
-  assertEquals(lines.length, 5);
+  assertEquals(lines.length, 6);
   assertEquals(lines.join().includes("hunter2"), false);
 });

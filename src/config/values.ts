@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Platform } from "../reference/platform.ts";
+import { parsePlatform, type Platform } from "../reference/platform.ts";
 
 /**
  * The value kinds of the settings table: each parses the text of a variable or flag. Their own
@@ -83,12 +83,14 @@ export const absolutePath = text.regex(/^\//).refine((value) => !value.split("/"
 export const pathList = listOf(":", absolutePath.refine((path) => path !== "/"));
 
 /** `linux/arm64/v8`. */
-export const platform = z.string().regex(/^[a-z0-9]+\/[a-z0-9_]+(\/[a-z0-9.]+)?$/).transform(
-  (value): Platform => {
-    const [os = "", architecture = "", variant] = value.split("/");
-    return { os, architecture, ...(variant === undefined ? {} : { variant }) };
-  },
-);
+export const platform = z.string().transform((value, context): Platform => {
+  try {
+    return parsePlatform(value);
+  } catch {
+    context.addIssue("not a platform");
+    return z.NEVER;
+  }
+});
 
 /** `host[:port]`, comma-separated. */
 export const registryList = listOf(
