@@ -1,0 +1,78 @@
+import { type ByteString, byteString } from "../../bytes.ts";
+import { ArchiveError } from "../error.ts";
+import { parseNumeric } from "./numeric.ts";
+
+export const BLOCK = 512;
+
+/** A header block's own fields, before any extension is applied. */
+export interface RawHeader {
+  readonly path: ByteString;
+  readonly linkPath: ByteString;
+  /** The type flag's character. */
+  readonly flag: string;
+  readonly size: number;
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly mtime: number;
+  readonly isGnu: boolean;
+}
+
+/** Whether a block is all zeros (two of them end an archive). */
+export function isZeroBlock(block: Uint8Array, at: number): boolean {
+  for (let i = at; i < at + BLOCK; i++) if (block[i] !== 0) return false;
+  return true;
+}
+
+/**
+ * Parses the header at an offset: v7, ustar, GNU or star.
+ *
+ * @throws {ArchiveError} when the checksum or a number is wrong
+ */
+export function parseHeader(block: Uint8Array, at: number): RawHeader {
+  checkSum(block, at);
+  const magic = byteString(block, at + 257, at + 265);
+  const isUstar = magic.startsWith("ustar\0");
+  const isGnu = magic === "ustar  \0";
+  let path = cText(block, at, 100);
+  if (isUstar) {
+    const isStar = byteString(block, at + 508, at + 512) === "tar\0";
+    const prefix = cText(block, at + 345, isStar ? 131 : 155);
+    if (prefix !== "") path = `${prefix}/${path}`;
+  }
+  return {
+    path,
+    linkPath: cText(block, at + 157, 100),
+    flag: String.fromCharCode(block[at + 156]!),
+    size: parseNumeric(block, at + 124, 12),
+    mode: parseNumeric(block, at + 100, 8),
+    uid: parseNumeric(block, at + 108, 8),
+    gid: parseNumeric(block, at + 116, 8),
+    mtime: parseNumeric(block, at + 136, 12),
+    isGnu,
+  };
+}
+
+/** The field up to its first NUL. */
+export function cText(bytes: Uint8Array, start: number, length: number): ByteString {
+  let end = start;
+  const limit = start + length;
+  while (end < limit && bytes[end] !== 0) end++;
+  return byteString(bytes, start, end);
+}
+
+function checkSum(block: Uint8Array, at: number): void {
+  // The checksum's own field counts as spaces; historic writers summed signed bytes.
+  let unsigned = 8 * 0x20;
+  let highBits = 0;
+  for (let i = 0; i < BLOCK; i++) {
+    if (i === 148) i = 156;
+    const byte = block[at + i]!;
+    unsigned += byte;
+    highBits += byte >> 7;
+  }
+  const stored = parseNumeric(block, at + 148, 8);
+  if (stored !== unsigned && stored !== unsigned - 256 * highBits) {
+    throw new ArchiveError("a tar header's checksum is wrong");
+  }
+}

@@ -1,0 +1,81 @@
+import { z } from "zod";
+import type { ByteString } from "../bytes.ts";
+import type { Directory, FileReader, Owner, Time } from "../os/directory.ts";
+import { DirectoryCache } from "./directory_cache.ts";
+import { type LineWriter, readLines } from "./line_file.ts";
+import { basename, dirname } from "./path.ts";
+
+/** What an archive says of a directory, kept until everything is in it. */
+export interface DirectoryMetadata {
+  readonly path: ByteString;
+  readonly mode: number;
+  readonly mtime: Time;
+  readonly owner: Owner | undefined;
+}
+
+const line = z.tuple([
+  z.string(),
+  z.number(),
+  z.number(),
+  z.number(),
+  z.number().nullable(),
+  z.number().nullable(),
+]);
+
+export function logDirectory(log: LineWriter, directory: DirectoryMetadata): void {
+  const { path, mode, mtime, owner } = directory;
+  log.append([
+    path,
+    mode,
+    mtime.seconds,
+    mtime.nanoseconds,
+    owner?.uid ?? null,
+    owner?.gid ?? null,
+  ]);
+}
+
+function* readDirectories(file: FileReader): Generator<DirectoryMetadata> {
+  for (const value of readLines(file)) {
+    const [path, mode, seconds, nanoseconds, uid, gid] = line.parse(value);
+    const owner = uid === null || gid === null ? undefined : { uid, gid };
+    yield { path, mode, mtime: { seconds, nanoseconds }, owner };
+  }
+}
+
+/** A directory its owner cannot search or change hides what is below it: such are closed last. */
+const OPEN = 0o700;
+
+/**
+ * Gives directories their modes, times and owners, last since making their children needs the one
+ * and changes the other. The last entry of a directory counts.
+ *
+ * @param final what a logged directory is to have, and where it is by now; undefined: it was there
+ * before and is not the image's to change
+ */
+export function applyDirectoryMetadata(
+  root: Directory,
+  log: FileReader,
+  final: (directory: DirectoryMetadata) => DirectoryMetadata | undefined,
+): void {
+  const directories = new DirectoryCache(root);
+  const closed = new Map<ByteString, DirectoryMetadata>();
+  const set = ({ path, mode, mtime, owner }: DirectoryMetadata) => {
+    const parent = directories.get(dirname(path));
+    const name = basename(path);
+    if (parent?.stat(name)?.type !== "directory") return;
+    parent.chmod(name, mode);
+    parent.utimes(name, mtime);
+    if (owner !== undefined) parent.chown(name, owner);
+  };
+  for (const logged of readDirectories(log)) {
+    const metadata = final(logged);
+    if (metadata === undefined) continue;
+    const isOpen = (metadata.mode & OPEN) === OPEN;
+    set(isOpen ? metadata : { ...metadata, mode: metadata.mode | OPEN, owner: undefined });
+    if (isOpen) closed.delete(metadata.path);
+    else closed.set(metadata.path, metadata);
+  }
+  const deepestFirst = [...closed].sort(([a], [b]) => b.split("/").length - a.split("/").length);
+  for (const [, metadata] of deepestFirst) set(metadata);
+  directories.clear();
+}

@@ -1,0 +1,221 @@
+import { ArchiveError } from "../archive/error.ts";
+import type { TarEntry, TarHandler } from "../archive/tar/entry.ts";
+import { type ByteString, fromByteString } from "../bytes.ts";
+import type { Directory, FileWriter, Owner } from "../os/directory.ts";
+import type { Allowlist } from "./allowlist.ts";
+import type { LineWriter } from "./line_file.ts";
+import type { Meter } from "./limits.ts";
+import { basename, cleanPath, dirname, join } from "./path.ts";
+import {
+  DIRECTORY,
+  FILE,
+  LEFT_OUT_FILE,
+  LEFT_OUT_NODE,
+  LEFT_OUT_SYMLINK,
+  LINK,
+  OPAQUE,
+  type Record,
+  SYMLINK,
+  WHITEOUT,
+} from "./record.ts";
+
+const WHITEOUT_PREFIX = ".wh.";
+const OPAQUE_MARKER = ".wh..wh..opq";
+/** Setuid and setgid are dropped in overlay mode (contract section 4). */
+const KEPT_MODE = 0o1777;
+
+/** How owners are set, when the runner may set them at all. */
+export interface Ownership {
+  /** The server's user, for what is its own; undefined until its name has been looked up. */
+  readonly server: Owner | undefined;
+}
+
+/** Small files of the image that overlay mode leaves out and the launch wants to read. */
+export const CAPTURED: readonly ByteString[] = ["etc/passwd", "etc/group"];
+const CAPTURE_LIMIT = 1024 * 1024;
+
+/** What a layer's extraction tells besides its records. */
+export interface LayerSummary {
+  readonly files: number;
+  /** Devices and FIFOs that were left out. */
+  readonly leftOut: readonly string[];
+  readonly leftOutCount: number;
+  /** Captured files; an empty value is a file that is there and empty. */
+  readonly captured: readonly (readonly [path: ByteString, content: Uint8Array])[];
+  readonly hasWhiteouts: boolean;
+}
+
+/**
+ * Takes a layer's entries as they are read: content goes to numbered nodes, finished with all
+ * their metadata, and what each entry means to a record. No path of the archive is written to
+ * here; that is `MergedTree`'s, once all layers below are known.
+ */
+export class LayerSink implements TarHandler {
+  readonly #nodes: Directory;
+  readonly #records: LineWriter;
+  readonly #allowlist: Allowlist;
+  readonly #ownership: Ownership | undefined;
+  readonly #meter: Meter;
+
+  #entries = 0;
+  #nodeCount = 0;
+  #current: TarEntry | undefined;
+  #file: FileWriter | undefined;
+  #capture: { path: ByteString; bytes: Uint8Array } | undefined;
+
+  #files = 0;
+  #leftOut: string[] = [];
+  #leftOutCount = 0;
+  #captured = new Map<ByteString, Uint8Array>();
+  #hasWhiteouts = false;
+
+  constructor(
+    options: {
+      readonly nodes: Directory;
+      readonly records: LineWriter;
+      readonly allowlist: Allowlist;
+      /** Undefined: nothing is chowned, since the runner is not root. */
+      readonly ownership: Ownership | undefined;
+      readonly meter: Meter;
+    },
+  ) {
+    this.#nodes = options.nodes;
+    this.#records = options.records;
+    this.#allowlist = options.allowlist;
+    this.#ownership = options.ownership;
+    this.#meter = options.meter;
+  }
+
+  get summary(): LayerSummary {
+    return {
+      files: this.#files,
+      leftOut: this.#leftOut,
+      leftOutCount: this.#leftOutCount,
+      captured: [...this.#captured],
+      hasWhiteouts: this.#hasWhiteouts,
+    };
+  }
+
+  entry(entry: TarEntry): boolean {
+    this.#meter.addEntry();
+    const index = this.#entries++;
+    const path = cleanPath(entry.path);
+    if (path === "") {
+      if (entry.type === "directory") return false;
+      throw new ArchiveError(`an entry would turn the root into a ${entry.type}`);
+    }
+    const name = basename(path);
+    if (name.startsWith(WHITEOUT_PREFIX)) {
+      this.#whiteout(dirname(path), name);
+      return false;
+    }
+    switch (entry.type) {
+      case "directory":
+        this.#write([
+          DIRECTORY,
+          path,
+          entry.mode & KEPT_MODE,
+          entry.uid,
+          entry.gid,
+          entry.mtime.seconds,
+          entry.mtime.nanoseconds,
+        ]);
+        return false;
+      case "link":
+        this.#write([LINK, path, cleanPath(entry.linkPath)]);
+        return false;
+    }
+    const isInside = this.#allowlist.place(path) === "inside";
+    switch (entry.type) {
+      case "file":
+        return isInside ? this.#openFile(path, entry) : this.#leaveOutFile(path, entry, index);
+      case "symlink":
+        if (isInside) this.#symlink(path, entry);
+        else this.#write([LEFT_OUT_SYMLINK, path, entry.linkPath]);
+        return false;
+      default:
+        if (isInside) {
+          this.#leftOutCount++;
+          if (this.#leftOut.length < 3) this.#leftOut.push(fromByteString(path));
+        }
+        this.#write([LEFT_OUT_NODE, path]);
+        return false;
+    }
+  }
+
+  content(bytes: Uint8Array<ArrayBuffer>, offset: number): void {
+    if (this.#file !== undefined) this.#file.write(bytes, offset);
+    else this.#capture!.bytes.set(bytes, offset);
+  }
+
+  end(): void {
+    const entry = this.#current!;
+    if (this.#file === undefined) {
+      this.#captured.set(this.#capture!.path, this.#capture!.bytes);
+      this.#capture = undefined;
+      return;
+    }
+    finishFile(this.#file, entry, this.#ownerOf(cleanPath(entry.path), entry));
+    this.#file = undefined;
+  }
+
+  #openFile(path: ByteString, entry: TarEntry): boolean {
+    // Holes take no room, but the size a file claims counts all the same.
+    if (entry.sparse) this.#meter.addBytes(entry.size);
+    const node = this.#nodeCount++;
+    this.#files++;
+    this.#current = entry;
+    this.#file = this.#nodes.create(String(node));
+    this.#write([FILE, path, node]);
+    return true;
+  }
+
+  #leaveOutFile(path: ByteString, entry: TarEntry, index: number): boolean {
+    this.#write([LEFT_OUT_FILE, path, index]);
+    if (!CAPTURED.includes(path) || entry.size > CAPTURE_LIMIT) return false;
+    this.#current = entry;
+    this.#capture = { path, bytes: new Uint8Array(entry.size) };
+    return true;
+  }
+
+  #symlink(path: ByteString, entry: TarEntry): void {
+    if (entry.linkPath === "") {
+      throw new ArchiveError(`the symbolic link "${fromByteString(path)}" has no target`);
+    }
+    const node = this.#nodeCount++;
+    const name = String(node);
+    this.#nodes.symlink(entry.linkPath, name);
+    this.#nodes.utimes(name, entry.mtime);
+    const owner = this.#ownerOf(path, entry);
+    if (owner !== undefined) this.#nodes.chown(name, owner);
+    this.#write([SYMLINK, path, node]);
+  }
+
+  #whiteout(directory: ByteString, name: ByteString): void {
+    this.#hasWhiteouts = true;
+    if (name === OPAQUE_MARKER) return this.#write([OPAQUE, directory]);
+    const hidden = name.slice(WHITEOUT_PREFIX.length);
+    if (hidden === "" || hidden === "." || hidden === "..") {
+      const shown = fromByteString(join(directory, name));
+      throw new ArchiveError(`the whiteout "${shown}" names nothing within its directory`);
+    }
+    this.#write([WHITEOUT, join(directory, hidden)]);
+  }
+
+  #ownerOf(path: ByteString, entry: TarEntry): Owner | undefined {
+    if (this.#ownership === undefined) return undefined;
+    if (!this.#allowlist.isServerOwned(path)) return entry;
+    return this.#ownership.server ?? entry;
+  }
+
+  #write(record: Record): void {
+    this.#records.append(record);
+  }
+}
+
+/** Completes a file whose content has been written. */
+export function finishFile(file: FileWriter, entry: TarEntry, owner: Owner | undefined): void {
+  if (entry.sparse) file.truncate(entry.size);
+  file.setMetadata(entry.mode & KEPT_MODE, entry.mtime, owner);
+  file.close();
+}

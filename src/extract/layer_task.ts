@@ -1,0 +1,72 @@
+import type { StoreSpec } from "../store/store.ts";
+import type { Layer } from "../image/types.ts";
+import type { LogFields, LogLevel } from "../log.ts";
+import type { ExitStatus } from "../errors.ts";
+import type { TarLimits } from "../archive/tar/entry.ts";
+import type { ByteString } from "../bytes.ts";
+import type { ImageLimits } from "./limits.ts";
+import type { LayerBytes } from "./layer_stream.ts";
+import type { LayerSummary, Ownership } from "./layer_sink.ts";
+
+/** What a layer's Worker needs besides the layer: plain data, sent once. */
+export interface WorkerSetup {
+  readonly store: StoreSpec;
+  readonly paths: readonly string[];
+  readonly ownership: Ownership | undefined;
+  readonly limits: ImageLimits & TarLimits;
+  readonly meter: SharedArrayBuffer;
+}
+
+/**
+ * Descriptors are duplicates made for the task, and its Worker's to close: a Worker that is
+ * terminated must never find its number to be another file's.
+ */
+export type LayerTask =
+  | {
+    readonly kind: "extract";
+    readonly layer: Layer;
+    /** Directory for the layer's nodes. */
+    readonly nodesFd: number;
+    /** Directory and name of the file that takes its records. */
+    readonly recordsFd: number;
+    readonly recordsName: ByteString;
+  }
+  /** A second read: the content of single entries into files that exist already. */
+  | {
+    readonly kind: "fill";
+    readonly layer: Layer;
+    readonly filesFd: number;
+    readonly wanted: readonly WantedEntry[];
+  };
+
+/** An entry of a layer whose content was not kept in the first read. */
+export interface WantedEntry {
+  /** Its number among the layer's entries. */
+  readonly entry: number;
+  readonly file: ByteString;
+  /** It lands where the server's user owns what is written. */
+  readonly serverOwned: boolean;
+}
+
+export type WorkerRequest =
+  | { readonly kind: "setup"; readonly setup: WorkerSetup }
+  | { readonly kind: "task"; readonly task: LayerTask };
+
+export type WorkerReply =
+  | {
+    readonly kind: "done";
+    readonly bytes: LayerBytes;
+    readonly summary: LayerSummary | undefined;
+  }
+  | {
+    readonly kind: "failed";
+    readonly exit: ExitStatus | undefined;
+    readonly message: string;
+    readonly stack: string | undefined;
+  }
+  | {
+    readonly kind: "log";
+    readonly level: LogLevel;
+    readonly message: string;
+    readonly fields: LogFields | undefined;
+  };

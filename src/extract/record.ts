@@ -1,0 +1,40 @@
+import type { ByteString } from "../bytes.ts";
+
+/**
+ * What one entry of a layer does, written down by the layer's Worker and carried out later, in the
+ * order of the layers, by `MergedTree`. Content is already on disk by then, in a node.
+ *
+ * As arrays, since every entry of an image is written and read once as JSON.
+ */
+export type Record =
+  /** A prepared file of the layer's nodes, complete with metadata, takes the path. */
+  | readonly [kind: typeof FILE, path: ByteString, node: number]
+  /** Likewise a prepared symbolic link. */
+  | readonly [kind: typeof SYMLINK, path: ByteString, node: number]
+  | readonly [
+    kind: typeof DIRECTORY,
+    path: ByteString,
+    mode: number,
+    uid: number,
+    gid: number,
+    seconds: number,
+    nanoseconds: number,
+  ]
+  | readonly [kind: typeof LINK, path: ByteString, target: ByteString]
+  | readonly [kind: typeof WHITEOUT, path: ByteString]
+  | readonly [kind: typeof OPAQUE, path: ByteString]
+  /** A file the allowlist leaves out; `entry` numbers the layer's entries for a second read. */
+  | readonly [kind: typeof LEFT_OUT_FILE, path: ByteString, entry: number]
+  | readonly [kind: typeof LEFT_OUT_SYMLINK, path: ByteString, target: ByteString]
+  /** A device or FIFO: it replaces what has its name and is not made. */
+  | readonly [kind: typeof LEFT_OUT_NODE, path: ByteString];
+
+export const FILE = 0;
+export const SYMLINK = 1;
+export const DIRECTORY = 2;
+export const LINK = 3;
+export const WHITEOUT = 4;
+export const OPAQUE = 5;
+export const LEFT_OUT_FILE = 6;
+export const LEFT_OUT_SYMLINK = 7;
+export const LEFT_OUT_NODE = 8;
