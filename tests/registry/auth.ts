@@ -1,0 +1,99 @@
+import type { Handler } from "./registry.ts";
+
+/** Logins for the embedded registry: Basic, and Bearer with a token server beside it. */
+
+/** Lets through only requests with this Basic login. */
+export function withBasic(handler: Handler, user: string, password: string): Handler {
+  const wanted = `Basic ${btoa(`${user}:${password}`)}`;
+  return (request) =>
+    request.headers.get("authorization") === wanted
+      ? handler(request)
+      : Promise.resolve(unauthorized(`Basic realm="test, registry"`));
+}
+
+export interface TokenServerOptions {
+  /** How long a token is good for. */
+  readonly lifetimeMs: number;
+  /** What `expires_in` says. @default the lifetime */
+  readonly saidSeconds?: number;
+  /** Which field the token is in. @default "token" */
+  readonly field?: "token" | "access_token";
+  /** The login that gets tokens. @default undefined: anybody */
+  readonly login?: { readonly user: string; readonly password: string };
+  /** The refresh token that gets tokens by POST; it is replaced at every use. */
+  readonly refreshToken?: string;
+}
+
+export interface TokenServer extends AsyncDisposable {
+  readonly realm: string;
+  /** How each request asked: `GET`, `POST refresh_token`… with its scope. */
+  readonly requests: readonly string[];
+  /** Every secret it has given out. */
+  readonly secrets: readonly string[];
+  /** Lets through only requests with a token that has not ended. */
+  guard(handler: Handler): Handler;
+}
+
+/** A token server (distribution's token specification) with opaque tokens. */
+export function serveTokens(options: TokenServerOptions): TokenServer {
+  const tokens = new Map<string, number>();
+  const requests: string[] = [];
+  const secrets: string[] = [];
+  let refreshToken = options.refreshToken;
+
+  const grant = () => {
+    const token = `tok-${crypto.randomUUID()}`;
+    tokens.set(token, Date.now() + options.lifetimeMs);
+    secrets.push(token);
+    const expires_in = options.saidSeconds ?? options.lifetimeMs / 1000;
+    const body: Record<string, unknown> = { [options.field ?? "token"]: token, expires_in };
+    if (refreshToken !== undefined) {
+      refreshToken = `refresh-${crypto.randomUUID()}`;
+      secrets.push(refreshToken);
+      body.refresh_token = refreshToken;
+    }
+    return Response.json(body);
+  };
+  const server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen() {} },
+    async (request) => {
+      const url = new URL(request.url);
+      if (request.method === "POST") {
+        const form = new URLSearchParams(await request.text());
+        requests.push(`POST ${form.get("grant_type")} ${form.get("scope")}`);
+        return refreshToken !== undefined && form.get("refresh_token") === refreshToken
+          ? grant()
+          : Response.json({ error: "invalid_grant" }, { status: 401 });
+      }
+      requests.push(`GET ${url.searchParams.get("scope")}`);
+      if (options.login === undefined) return grant();
+      const { user, password } = options.login;
+      return request.headers.get("authorization") === `Basic ${btoa(`${user}:${password}`)}`
+        ? grant()
+        : Response.json({ details: "incorrect username or password" }, { status: 401 });
+    },
+  );
+  const realm = `http://127.0.0.1:${server.addr.port}/token`;
+  return {
+    realm,
+    requests,
+    secrets,
+    guard: (handler) => (request) => {
+      const token = /^Bearer (.+)$/.exec(request.headers.get("authorization") ?? "")?.[1] ?? "";
+      if ((tokens.get(token) ?? 0) > Date.now()) return handler(request);
+      const repository = /^\/v2\/(.+)\/(manifests|blobs)\//.exec(new URL(request.url).pathname)
+        ?.[1];
+      return Promise.resolve(unauthorized(
+        `Negotiate, Bearer realm="${realm}",service="test",scope="repository:${repository}:pull"`,
+      ));
+    },
+    [Symbol.asyncDispose]: () => server.shutdown(),
+  };
+}
+
+function unauthorized(challenge: string): Response {
+  return Response.json({ errors: [{ code: "UNAUTHORIZED", message: "authentication required" }] }, {
+    status: 401,
+    headers: { "www-authenticate": challenge },
+  });
+}
