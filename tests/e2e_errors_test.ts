@@ -103,6 +103,7 @@ async function mustFail(t: Deno.TestContext, hub: Hub, rows: readonly Failure[])
     await t.step(row.name, async () => {
       const root = await Deno.makeTempDir({ prefix: "root-" });
       try {
+        await Deno.chmod(root, 0o755);
         await Deno.mkdir(`${root}/app`);
         await Deno.writeTextFile(`${root}/app/mine.txt`, "mine");
         const before = listTree(root);

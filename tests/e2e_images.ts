@@ -8,7 +8,7 @@ import { tar } from "./registry/tar.ts";
 const DUMP = `
 echo "pid: $$"
 cat /proc/$$/status
-echo "Fds:" $(ls /proc/$$/fd)
+ls /proc/$$/fd | sed 's/^/fd /'
 echo "Cwd: $(pwd)"
 tr '\\0' '\\n' < /proc/$$/environ | sed 's/^/env /'
 echo "args: $*"

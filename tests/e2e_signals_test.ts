@@ -18,6 +18,7 @@ for (const [signal, code] of [["SIGTERM", 143], ["SIGINT", 130]] as const) {
       const image = dumpImage();
       const layers = [...image.layers, ballast(5e6)];
       await hub.put("test/slow", "latest", { ...image, layers });
+      await Deno.chmod(root, 0o755);
       await Deno.mkdir(`${root}/app`);
       await Deno.writeTextFile(`${root}/app/mine.txt`, "mine");
       const before = listTree(root, { times: false });
