@@ -75,7 +75,8 @@ export function findProgram(
   facts: Facts,
 ): string {
   if (program.includes("/")) {
-    const file = program.startsWith("/") ? program : `${cwd === "/" ? "" : cwd}/${program}`;
+    const relative = program.replace(/^(\.\/+)+/, "");
+    const file = program.startsWith("/") ? program : `${cwd === "/" ? "" : cwd}/${relative}`;
     const problem = whyNot(file, facts);
     if (problem === undefined) return file;
     throw cannotStart(
