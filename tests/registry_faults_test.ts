@@ -18,6 +18,7 @@ import {
   seededRandom,
 } from "./registry/pulling.ts";
 import { registryHandler } from "./registry/registry.ts";
+import { serveResettingRelay } from "./registry/resetting_relay.ts";
 
 /** The image all tests here pull: one layer that does not compress. */
 const SIZE = 400_000;
@@ -134,19 +135,18 @@ Deno.test("survived without a retry: a Content-Length that is too large", async 
   await pullWhole(await quickSpec(`${server.host}/org/app:v1`, log), log);
 });
 
-Deno.test("survived: resets, of the manifest's connection and of the layer's", async () => {
+Deno.test("survived: TCP resets, before an answer and within the layer", async () => {
   await using server = layerFaults();
+  // A connection each: before the manifest's answer, amid the layer twice, then none.
+  const after = [0, 120_000, 90_000];
+  await using relay = await serveResettingRelay(server.host, () => after.shift());
   const { log, lines } = recordingLog();
-  server.resets = 2;
-  const spec = await quickSpec(`${server.host}/org/app:v1`, log);
-  const store = openStore({ ...spec, endpoints: spec.endpoints.map(plainHttp) }, log);
-  const image = await resolve(store);
-  server.resets = 1;
-  await readLayers(store, image);
-  store.close();
-  // The HTTP library gets over the reset of a connection it had used before by itself.
-  assertEquals(lines.filter((line) => line.includes("[INFO]")).length, 2);
-  assertMatch(lines.join(""), /connection (reset|closed early)/);
+  const spec = await quickSpec(`${relay.host}/org/app:v1`, log);
+  await pullWhole({ ...spec, endpoints: spec.endpoints.map(plainHttp) }, log);
+  const retries = lines.filter((line) => line.includes("[INFO]"));
+  assertEquals(retries.length, 3, lines.join(""));
+  for (const line of retries) assertMatch(line, /: connection (reset|closed early)/);
+  assertMatch(retries.join(""), /: connection reset/);
 });
 
 Deno.test("a stall of the answer itself is noticed", async () => {

@@ -165,7 +165,8 @@ export class Endpoint {
     if (reply.foreign && reply.status >= 400 && reply.status !== 416) {
       throw await statusFault(method, reply);
     }
-    if (reply.status === 401 || reply.status === 403) {
+    // An answer to HEAD has no body to say why: the GET that follows will.
+    if (method === "GET" && (reply.status === 401 || reply.status === 403)) {
       const said = await describe(method, reply);
       const advice = this.#authorizer.credential === undefined
         ? "the image is private or does not exist: set REGISTRY_USER and REGISTRY_PASSWORD"

@@ -51,8 +51,6 @@ export interface FaultyServer extends AsyncDisposable {
   readonly blobBytes: number;
   /** Replaces the plan from the next request on. */
   plan: FaultPlan;
-  /** So many of the next requests are answered by a TCP reset; they are not in `requests`. */
-  resets: number;
 }
 
 /** Serves `handler` on a free loopback port, with `plan`'s faults. */
@@ -67,7 +65,6 @@ class Server implements FaultyServer {
   readonly requests: SeenRequest[] = [];
   blobBytes = 0;
   plan: FaultPlan;
-  resets = 0;
   readonly #listener: Deno.TcpListener;
   readonly #handler: Handler;
   readonly #connections = new Set<Deno.TcpConn>();
@@ -110,11 +107,6 @@ class Server implements FaultyServer {
 
   async #serve(connection: Deno.TcpConn): Promise<void> {
     for (;;) {
-      if (this.resets > 0) {
-        // Closing with input unread makes the kernel reset the connection.
-        if (await connection.read(new Uint8Array(1)) !== null) this.resets--;
-        return;
-      }
       const request = await readHead(connection);
       if (request === undefined) return;
       this.requests.push(request);

@@ -93,7 +93,7 @@ export class Authorizer {
     throw new RunnerError(
       Exit.auth,
       `${host} wants a login of a kind the runner does not know: it offers ` +
-        `${offered === "" ? "no" : offered}, not Basic or Bearer`,
+        `${offered || "nothing"}, not Basic or Bearer`,
     );
   }
 
