@@ -1,7 +1,7 @@
 import type { Settings } from "../config/settings.ts";
 import type { Env } from "../config/parse.ts";
 import { Exit, RunnerError } from "../errors.ts";
-import { extract } from "../extract/extract.ts";
+import { extract, type ImageFiles } from "../extract/extract.ts";
 import { resolveImage } from "../image/resolve.ts";
 import type { Image } from "../image/types.ts";
 import { disk } from "../launch/facts.ts";
@@ -11,7 +11,7 @@ import {
   openRoot,
   type Preflight,
 } from "../launch/preflight.ts";
-import { type ImageFiles, type Owner, ownerOf, userSpec } from "../launch/user.ts";
+import { type Owner, ownerOf, userSpec } from "../launch/user.ts";
 import type { Logger } from "../log.ts";
 import { formatPlatform, hostPlatform } from "../reference/platform.ts";
 import { storeFor } from "../store/open.ts";
@@ -48,13 +48,23 @@ export async function findImage(
   return { image, store };
 }
 
-/** Everything from the settings to files under the root; what cannot work is said before a layer. */
-export async function fetchTree(
+/** An image that, as far as can be told without its layers, will be extracted. */
+export interface Prepared extends Found {
+  readonly owner: Owner;
+}
+
+/**
+ * Finds the image and makes the checks that need none of its layers: who may write, where, and whom
+ * the files will belong to.
+ *
+ * @throws {RunnerError} 64 and 73 for what could only fail later, besides those of the registry
+ */
+export async function prepare(
   settings: Settings,
   env: Env,
   log: Logger,
   signal: AbortSignal,
-): Promise<{ readonly image: Image; readonly files: ImageFiles }> {
+): Promise<Prepared> {
   const uid = Deno.uid() ?? 0;
   const check = { settings, facts: disk, uid, log };
   // What can be told without the image is told before the registry is asked.
@@ -62,9 +72,18 @@ export async function fetchTree(
   if (uid === 0) checkUser(settings, check, undefined);
   const { image, store } = await findImage(settings, env, log, signal);
   checkImageWritable(check, image.config, unwritable);
-  const owner = uid === 0 ? checkUser(settings, check, image) : undefined;
+  return { image, store, owner: uid === 0 ? checkUser(settings, check, image) : undefined };
+}
+
+/** The image's allowed files, under the root. @returns the image's own passwd and group */
+export async function fetchTree(
+  { image, store, owner }: Prepared,
+  settings: Settings,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<ImageFiles> {
   const { imageFiles } = await extract({ image, store, settings, owner, log, signal });
-  return { image, files: imageFiles };
+  return imageFiles;
 }
 
 /** Whom the files will belong to; where that is known by number, root must let that user in. */

@@ -2,12 +2,13 @@ import type { Settings } from "../config/settings.ts";
 import { Exit } from "../errors.ts";
 import type { Start } from "../launch/guard.ts";
 import type { Logger } from "../log.ts";
-import { fetchTree } from "./fetch.ts";
+import { fetchTree, prepare } from "./fetch.ts";
 import { interruptible } from "./interrupt.ts";
 
 /** `pull`: the image's files under the root, and nothing started. @returns the exit status */
 export async function pull(settings: Settings, start: Start, log: Logger): Promise<number> {
   using interruption = interruptible();
-  await fetchTree(settings, start.env, log, interruption.signal);
+  const { signal } = interruption;
+  await fetchTree(await prepare(settings, start.env, log, signal), settings, log, signal);
   return Exit.ok;
 }

@@ -1,20 +1,17 @@
 import type { Settings } from "../config/settings.ts";
 import { Exit } from "../errors.ts";
+import type { ImageFiles } from "../extract/extract.ts";
 import type { Image } from "../image/types.ts";
 import { becomeServer } from "../launch/become.ts";
+import { commandOf } from "../launch/command.ts";
 import { diagnose } from "../launch/diagnose.ts";
 import { disk } from "../launch/facts.ts";
 import type { Start } from "../launch/guard.ts";
 import { type ExecPlan, planExec, type UnresolvedUser } from "../launch/plan.ts";
-import {
-  type ImageFiles,
-  isNumeric,
-  resolveUser,
-  type ServerUser,
-  userSpec,
-} from "../launch/user.ts";
+import { printed } from "../launch/print.ts";
+import { isNumeric, resolveUser, type ServerUser, userSpec } from "../launch/user.ts";
 import type { Logger } from "../log.ts";
-import { fetchTree, findImage } from "./fetch.ts";
+import { fetchTree, findImage, prepare } from "./fetch.ts";
 import { interruptible } from "./interrupt.ts";
 
 export interface RunSwitches {
@@ -40,11 +37,14 @@ export async function run(
   if (dryRun) {
     const { image } = await findImage(settings, start.env, log, signal);
     const plan = planFor(settings, start, image, undefined);
-    const { printed } = await import("../launch/print.ts");
     Deno.stdout.writeSync(new TextEncoder().encode(printed(plan, settings, json)));
     return Exit.ok;
   }
-  const { image, files } = await fetchTree(settings, start.env, log, signal);
+  const prepared = await prepare(settings, start.env, log, signal);
+  const { image } = prepared;
+  // An image without a command is refused before its layers are fetched.
+  commandOf(image.config, settings.args);
+  const files = await fetchTree(prepared, settings, log, signal);
   const extracted = performance.now();
   const plan = planFor(settings, start, image, files);
   for (const warning of plan.warnings) log.warn(warning);

@@ -1,10 +1,5 @@
 import { Exit, RunnerError } from "../errors.ts";
-
-/** The image's merged /etc/passwd and /etc/group; undefined where the image has none. */
-export interface ImageFiles {
-  readonly passwd: Uint8Array | undefined;
-  readonly group: Uint8Array | undefined;
-}
+import type { ExtractOptions, ImageFiles } from "../extract/extract.ts";
 
 /** Whom the server becomes. */
 export interface ServerUser {
@@ -25,10 +20,7 @@ export interface UserSpec {
 }
 
 /** Whoever owns the application's files: known at once, or once the image's own files are. */
-export type Owner =
-  | { readonly uid: number; readonly gid: number }
-  | ((files: ImageFiles) => { readonly uid: number; readonly gid: number })
-  | undefined;
+export type Owner = ExtractOptions["owner"];
 
 /** `RUNNER_USER`, or what the image's config says where it is `image` (contract section 7). */
 export function userSpec(setting: string, imageUser: string | undefined): UserSpec {
