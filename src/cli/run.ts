@@ -3,7 +3,6 @@ import { Exit } from "../errors.ts";
 import type { ImageFiles } from "../extract/extract.ts";
 import type { Image } from "../image/types.ts";
 import { becomeServer } from "../launch/become.ts";
-import { commandOf } from "../launch/command.ts";
 import { diagnose } from "../launch/diagnose.ts";
 import { disk } from "../launch/facts.ts";
 import type { Start } from "../launch/guard.ts";
@@ -42,8 +41,8 @@ export async function run(
   }
   const prepared = await prepare(settings, start.env, log, signal);
   const { image } = prepared;
-  // An image without a command is refused before its layers are fetched.
-  commandOf(image.config, settings.args);
+  // An image that cannot be run is refused before its layers are fetched, as far as that can be told.
+  planFor(settings, start, image, undefined);
   const files = await fetchTree(prepared, settings, log, signal);
   const extracted = performance.now();
   const plan = planFor(settings, start, image, files);
@@ -54,10 +53,7 @@ export async function run(
   signal.throwIfAborted();
   // Not the arguments: they may hold what the server alone should know.
   log.info(`starting ${plan.file}`, { user: userText(plan), cwd: plan.cwd });
-  log.debug("becoming the server", {
-    afterLastByteMs: Math.round((performance.now() - extracted) * 10) / 10,
-  });
-  return becomeServer(plan, start, log);
+  return becomeServer(plan, start, log, extracted);
 }
 
 /** @param files of the image; undefined before they are extracted */

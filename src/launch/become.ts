@@ -26,10 +26,11 @@ import { brokenPromises } from "./recheck.ts";
  * happens synchronously on one thread, since capabilities and `no_new_privs` are a thread's own and
  * the thread that execs is the one that remains.
  *
+ * @param sinceMs when the image's last byte was on disk, by `performance.now()`: for the debug log
  * @throws {RunnerError} 126 (127 where the program is gone) for the first step that fails; nothing
  * has been started then, and the process must end, for it may have lost its privileges
  */
-export function becomeServer(plan: ExecPlan, start: Start, log: Logger): never {
+export function becomeServer(plan: ExecPlan, start: Start, log: Logger, sinceMs: number): never {
   const { user } = plan;
   if (user.kind === "unresolved") throw new TypeError("a dry run's plan is not to be executed");
   let locked = false;
@@ -58,6 +59,8 @@ export function becomeServer(plan: ExecPlan, start: Start, log: Logger): never {
       `refused to start the server: its privileges are not as promised: ${broken.join("; ")}`,
     );
   }
+  const ms = performance.now() - sinceMs;
+  log.debug("calling execve", { afterLastByteMs: Math.round(ms * 10) / 10 });
   try {
     execve(plan.file, plan.argv, plan.env);
   } catch (error) {

@@ -43,7 +43,7 @@ try {
   });
   for (const warning of plan.warnings) log.warn(warning);
   diagnose(plan, disk);
-  becomeServer(plan, start, log);
+  becomeServer(plan, start, log, performance.now());
 } catch (error) {
   if (!(error instanceof RunnerError)) throw error;
   log.error(error.message);
