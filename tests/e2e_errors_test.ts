@@ -151,6 +151,21 @@ peerTest("errors, against the distribution registry", ["docker-registry", "skope
   }
 });
 
+Deno.test("a private root stays private when the run fails", async () => {
+  const hub = await openHub("embedded");
+  const root = await Deno.makeTempDir({ prefix: "root-" });
+  try {
+    const env = { RUNNER_ROOT: root, IMAGE: `${hub.host}/test/dump:nope`, PORT: "3901" };
+    const before = listTree(root);
+    const { code, stderr } = await run([], { env });
+    assertEquals(code, 69, stderr);
+    assertEquals(listTree(root), before);
+  } finally {
+    await hub.close();
+    await Deno.remove(root, { recursive: true });
+  }
+});
+
 peerTest(
   "errors of a registry with logins",
   ["docker-registry", "skopeo", "htpasswd"],

@@ -3,12 +3,17 @@ import { tar } from "./registry/tar.ts";
 
 /**
  * Tells everything it was given, as the kernel has it, and ends. A shell with `-c` has no script
- * open, and the base system has one: no peer is needed.
+ * open, and the base system has one: no peer is needed. It asks with builtins alone, for while a
+ * shell starts another program it has signals blocked and may have pipes open.
  */
 const DUMP = `
 echo "pid: $$"
-cat /proc/$$/status
-ls /proc/$$/fd | sed 's/^/fd /'
+while read -r line; do echo "$line"; done < /proc/self/status
+fd=0
+while [ $fd -lt 1024 ]; do
+  if [ -L /proc/self/fd/$fd ]; then echo "fd $fd"; fi
+  fd=$((fd + 1))
+done
 echo "Cwd: $(pwd)"
 tr '\\0' '\\n' < /proc/$$/environ | sed 's/^/env /'
 echo "args: $*"

@@ -66,7 +66,7 @@ async function becomesServer(hub: Hub, login: Record<string, string>): Promise<v
       }
       assertEquals(fields.get("NoNewPrivs"), "1");
       assertEquals(fields.get("Umask"), "0022");
-      assert(["", "1000"].includes(fields.get("Groups") ?? "?"));
+      assert(["", "1000"].includes(fields.get("Groups")?.trim() ?? "?"));
     }
 
     const expected = { FROM_IMAGE: "yes", PORT: "3901", HOST: "0.0.0.0", GREETING: "hello" };
@@ -112,7 +112,7 @@ const ANSWER_MS = 3_000;
 const ATTEMPTS = 3;
 
 async function servesMcp(hub: Hub): Promise<void> {
-  const work = await Deno.makeTempDir({ prefix: "everything-" });
+  const work = await Deno.makeTempDir({ prefix: "everything-", dir: await fastDirectory() });
   await Deno.chmod(work, 0o755);
   try {
     const node = await findNode(SERVER_UID, `${work}/bin`);
@@ -130,6 +130,12 @@ async function servesMcp(hub: Hub): Promise<void> {
   } finally {
     await Deno.remove(work, { recursive: true });
   }
+}
+
+/** In memory where there is such a place: some disks take a millisecond for each of 4,000 files. */
+async function fastDirectory(): Promise<string> {
+  const memory = await Deno.stat("/dev/shm").catch(() => undefined);
+  return memory?.isDirectory ? "/dev/shm" : Deno.env.get("TMPDIR") ?? "/tmp";
 }
 
 /** From the start of the runner to the first answer of the server, which is then spoken to and stopped. */
