@@ -13,6 +13,7 @@ import { z } from "zod";
 import { bootScript } from "./compile/boot.ts";
 import { type Bundle, bundleProgram } from "./compile/bundle.ts";
 import { denoCompile } from "./compile/denort.ts";
+import { detach } from "./compile/detach.ts";
 import { parseElf } from "./compile/elf.ts";
 import { compileLauncher } from "./compile/launcher.ts";
 import { findLibraries } from "./compile/libraries.ts";
@@ -73,9 +74,11 @@ async function write(flags: Flags, runtimeBytes: Uint8Array, program: Program): 
   const libraries = await findLibraries(runtime, flags.libraries);
   const packed = pack({
     launcher: parseElf(await compileLauncher(new URL("helper/", root), flags.arch), "launcher"),
-    loader: parseElf(libraries.loader, "ld.so"),
+    loader: parseElf(detach(libraries.loader, "loader"), "ld.so"),
     runtime,
-    libraries: libraries.files.map((file) => file.bytes),
+    libraries: libraries.files.map(({ name, bytes }) =>
+      name === "libc.so.6" ? detach(bytes, "libc") : bytes
+    ),
     environment: HERMETIC_ENVIRONMENT,
     program,
   });

@@ -73,12 +73,15 @@ async function demo(): Promise<void> {
     stdout: "piped",
     stderr: "piped",
   }).spawn();
-  relayLines(runner.stdout, (line) => tell(`| ${line}`));
-  relayLines(runner.stderr, (line) => tell(`| ${line}`));
+  const relay = (line: string) => console.log(`${`+${ms(started)}`.padStart(11)} | ${line}`);
+  relayLines(runner.stdout, relay);
+  relayLines(runner.stderr, relay);
 
   const url = `http://127.0.0.1:${port}/mcp`;
   await answering(url, runner.status, STARTUP_MS);
   stage(`The server answers, ${ms(started)} after the runner's start`);
+  const { files, bytes } = contents(settings.RUNNER_ROOT);
+  tell(`${files} files, ${size(bytes)}, are in RUNNER_ROOT`);
   const facts = await processFacts(runner.pid);
   tell(`process ${runner.pid}, the runner's own, is now "${facts.get("Name")}"`);
   tell(`user ${first(facts, "Uid")}, group ${first(facts, "Gid")}`);
@@ -95,6 +98,20 @@ async function demo(): Promise<void> {
   runner.kill("SIGTERM");
   const { code, signal } = await withDeadline(runner.status, STOP_MS, "the server did not stop");
   stage(`Stopped with SIGTERM in ${ms(stopped)} (${signal ?? `status ${code}`})`);
+}
+
+/** Of the regular files below a directory. */
+function contents(directory: string): { files: number; bytes: number } {
+  const sum = { files: 0, bytes: 0 };
+  for (const entry of Deno.readDirSync(directory)) {
+    const path = `${directory}/${entry.name}`;
+    const { files, bytes } = entry.isDirectory
+      ? contents(path)
+      : { files: Number(entry.isFile), bytes: entry.isFile ? Deno.lstatSync(path).size : 0 };
+    sum.files += files;
+    sum.bytes += bytes;
+  }
+  return sum;
 }
 
 /** Neither process nor file. */
