@@ -217,6 +217,26 @@ Deno.test("a registry that always fails is 69, after a bounded number of tries",
   assertEquals(server.requests.filter(isLayer).length, 6);
 });
 
+Deno.test("a blob that always ends early is 65", async () => {
+  await using server = layerFaults();
+  server.plan = (request) => isLayer(request) ? { kind: "short", after: 0 } : undefined;
+  await assertExit(server, 65, /it ended after 0 of 400000 bytes \(6 tries\)/);
+});
+
+Deno.test("a manifest that was changed is 65, one that was cut once is not", async () => {
+  await using server = layerFaults();
+  const damage = (action: FaultAction, times: number) => {
+    let n = 0;
+    return ({ method, path }: SeenRequest) =>
+      method === "GET" && path.includes("/manifests/") && n++ < times ? action : undefined;
+  };
+  server.plan = damage({ kind: "corrupt", at: 100 }, Infinity);
+  await assertExit(server, 65, /manifest "sha256:.*" is not what its digest says \(6 tries\)/);
+  server.plan = damage({ kind: "short", after: 100 }, 1);
+  const { log } = recordingLog();
+  await pullWhole(await quickSpec(`${server.host}/org/app:v1`, log), log);
+});
+
 Deno.test("a blob the registry does not have is 69, without a retry", async () => {
   await using server = layerFaults();
   server.plan = (request) => isLayer(request) ? { kind: "status", status: 404 } : undefined;

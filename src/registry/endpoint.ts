@@ -82,11 +82,9 @@ export class Endpoint {
       );
     }
     const digest = documentDigest(bytes, isDigest(reference) ? reference : undefined);
+    // Cut short on the way, as like as not.
     if (isDigest(reference) && digest !== reference) {
-      throw new RunnerError(
-        Exit.data,
-        `manifest "${reference}" from ${this.host} is not what its digest says: it has ${digest}`,
-      );
+      throw new Fault("content", `manifest "${reference}" is not what its digest says`);
     }
     const mediaType = reply.headers.get("content-type")?.split(";")[0]?.trim() ?? "";
     return { mediaType, digest, bytes };

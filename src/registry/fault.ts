@@ -1,7 +1,10 @@
 import { Exit, reason, RunnerError } from "../errors.ts";
 import { shownText } from "./redact.ts";
 
-/** What went wrong with one attempt, as far as the next one depends on it. */
+/**
+ * What went wrong with one attempt, as far as what follows depends on it: `connect` means nothing
+ * answered at all, `content` that what came was not what it should be.
+ */
 export type FaultKind = "connect" | "network" | "status" | "stall" | "content";
 
 /** A failure that another attempt may get over (contract section 6); the message is the reason. */

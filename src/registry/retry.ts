@@ -31,7 +31,7 @@ export class Retries {
     this.#options = options;
   }
 
-  /** Whether no fault has happened since the last progress. */
+  /** To be called when something came through: the count starts again. */
   progress(): void {
     this.#failed = 0;
   }
@@ -50,7 +50,8 @@ export class Retries {
 
   /**
    * Waits before the next attempt: exponential backoff with jitter, or what `Retry-After` says.
-   * Throws {@linkcode RunnerError} 69 when there is to be none, and the signal's reason at once
+   * Throws {@linkcode RunnerError} when there is to be none (65 if what came was wrong each time, else
+   * 69), and the signal's reason at once
    * when it aborts.
    */
   async afterFault(fault: Fault): Promise<void> {
@@ -59,12 +60,14 @@ export class Retries {
     this.#faults++;
     const allowed = fault.kind === "connect" ? Math.min(tries, CONNECT_TRIES) : tries;
     if (failed >= allowed || this.#faults >= MAX_FAULTS) {
-      throw new RunnerError(
-        Exit.unavailable,
-        `${action}: ${fault.message} (${failed} ${failed === 1 ? "try" : "tries"}): check that ` +
-          `the registry can be reached from here, or try later`,
-        { cause: fault },
-      );
+      const tried = `${action}: ${fault.message} (${failed} ${failed === 1 ? "try" : "tries"})`;
+      throw fault.kind === "content"
+        ? new RunnerError(Exit.data, `${tried}: the registry's copy is damaged`, { cause: fault })
+        : new RunnerError(
+          Exit.unavailable,
+          `${tried}: check that the registry can be reached from here, or try later`,
+          { cause: fault },
+        );
     }
     const asked = fault.retryAfterMs;
     if (asked !== undefined && asked > MAX_RETRY_AFTER_MS) {
