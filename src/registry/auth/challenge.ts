@@ -26,14 +26,16 @@ export function parseChallenges(header: string): Challenge[] {
       if (!scanner.skipSeparators() && !scanner.atEnd) break;
       continue;
     }
+    let separated = scanner.skipSeparators();
     for (;;) {
       const param = scanner.parameter();
       if (param === undefined) break;
       // The first of duplicates: a later one cannot redirect a login.
       if (!params.has(param.name)) params.set(param.name, param.value);
-      if (!scanner.skipSeparators()) break;
+      separated = scanner.skipSeparators();
+      if (!separated) break;
     }
-    scanner.skipSeparators();
+    if (!separated) break;
   }
   return challenges;
 }
