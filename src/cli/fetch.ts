@@ -6,6 +6,7 @@ import { resolveImage } from "../image/resolve.ts";
 import type { Image } from "../image/types.ts";
 import { disk } from "../launch/facts.ts";
 import {
+  checkCapabilities,
   checkImageWritable,
   checkWritable,
   openRoot,
@@ -13,6 +14,7 @@ import {
 } from "../launch/preflight.ts";
 import { type Owner, ownerOf, userSpec } from "../launch/user.ts";
 import type { Logger } from "../log.ts";
+import { threadStatus } from "../os/process.ts";
 import { formatPlatform, hostPlatform } from "../reference/platform.ts";
 import { storeFor } from "../store/open.ts";
 import type { ImageStore } from "../store/store.ts";
@@ -69,7 +71,10 @@ export async function prepare(
   const check = { settings, facts: disk, uid, log };
   // What can be told without the image is told before the registry is asked.
   const unwritable = checkWritable(check);
-  if (uid === 0) checkUser(settings, check, undefined);
+  if (uid === 0) {
+    checkUser(settings, check, undefined);
+    checkCapabilities(threadStatus());
+  }
   const { image, store } = await findImage(settings, env, log, signal);
   checkImageWritable(check, image.config, unwritable);
   return { image, store, owner: uid === 0 ? checkUser(settings, check, image) : undefined };

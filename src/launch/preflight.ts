@@ -100,6 +100,27 @@ export function openRoot(
   });
 }
 
+/** capabilities(7): what changing groups and user takes. */
+const NEEDED = { CAP_SETGID: 6n, CAP_SETUID: 7n } as const;
+
+/**
+ * Makes sure that a root without all its capabilities can still become another user.
+ *
+ * @param status `/proc/thread-self/status`
+ * @throws {RunnerError} 64 naming what the container lacks
+ */
+export function checkCapabilities(status: string): void {
+  const effective = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? "0"}`);
+  const lacking = Object.entries(NEEDED).filter(([, bit]) => ((effective >> bit) & 1n) === 0n);
+  if (lacking.length === 0) return;
+  throw new RunnerError(
+    Exit.settings,
+    `root cannot become another user here: the container lacks ${
+      lacking.map(([name]) => name).join(" and ")
+    }: add that, or start the container as the server's user (--user 1000)`,
+  );
+}
+
 function maySearch(info: FileFacts, { uid, gid }: { uid: number; gid: number }): boolean {
   const shift = info.uid === uid ? 6 : info.gid === gid ? 3 : 0;
   return ((info.mode >> shift) & 1) !== 0;

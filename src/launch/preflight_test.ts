@@ -6,7 +6,7 @@ import { RunnerError } from "../errors.ts";
 import { createLogger } from "../log.ts";
 import { type Facts, type FileFacts } from "./facts.ts";
 import { fakeFacts } from "./fake_facts.ts";
-import { checkImageWritable, checkWritable, openRoot } from "./preflight.ts";
+import { checkCapabilities, checkImageWritable, checkWritable, openRoot } from "./preflight.ts";
 
 function checkOf(root: string, facts: Facts, whyNot: (path: string) => string | undefined) {
   const lines: string[] = [];
@@ -97,4 +97,14 @@ Deno.test("a directory above the root that keeps the user out is a refusal", () 
   const { check } = checkOf("/root/r", facts, () => undefined);
   assertThrows(() => openRoot(check, USER), RunnerError, `"/root" has mode 0700`);
   openRoot(check, { uid: 0, gid: 0 });
+});
+
+Deno.test("a root that may not change its user is told before the download", () => {
+  checkCapabilities("CapPrm:\t00000000000000c0\nCapEff:\t00000000000000c0\n");
+  const lacks = (status: string, what: string) =>
+    assertThrows(() => checkCapabilities(status), RunnerError, `the container lacks ${what}: add`);
+  lacks("CapEff:\t0000000000000080\n", "CAP_SETGID");
+  lacks("CapEff:\t0000000000000000\n", "CAP_SETGID and CAP_SETUID");
+  lacks("CapEff:\t000001fffeffff7f\n", "CAP_SETUID");
+  lacks("", "CAP_SETGID and CAP_SETUID");
 });
