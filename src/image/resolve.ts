@@ -40,7 +40,8 @@ export async function resolveImage(store: ImageStore, options: ResolveOptions): 
     return await new Resolver(store, options).resolve();
   } catch (error) {
     if (!(error instanceof RunnerError) || error.exit !== Exit.data) throw error;
-    if (error.message.startsWith("pull ")) throw error;
+    // The store has named the image already.
+    if (/^(pull|read) "/.test(error.message)) throw error;
     const message = `pull "${options.name}": ${error.message}`;
     throw new RunnerError(Exit.data, message, { cause: error });
   }
