@@ -31,7 +31,7 @@ export interface BenchLayer {
   readonly allowed: readonly string[];
 }
 
-type MakeLayer = (tar: TarFile) => Promise<void>;
+type MakeLayer = (tar: TarFile) => void;
 
 /**
  * Makes an image below `dir`, the same bytes every time.
@@ -50,14 +50,15 @@ export async function makeImage(name: ImageName, dir: string, scale: number): Pr
   for (const make of shape(name, scale)) {
     const tree: Tree = new Map();
     const path = `${layout}/layer-${tars.length}.tar`;
-    const tar = new TarFile(path, tree);
-    await make(tar);
-    await tar.close();
+    {
+      using tar = new TarFile(path, tree);
+      make(tar);
+      entries += tar.entries;
+      unpacked += tar.size;
+    }
     tars.push(path);
     allowed.push(topmost(allowedPart(tree)));
     for (const [at, node] of tree) merged.set(at, node);
-    entries += tar.entries;
-    unpacked += tar.size;
   }
   const { layers } = await writeLayout(layout, {
     tag: TAG,
@@ -100,12 +101,12 @@ function baseLayer(scale: number): MakeLayer {
     ["usr/share/perl", 1100, "text", 0o644, 7_000],
     ["etc", 500, "text", 0o644, 2_000],
   ];
-  return async (tar) => {
+  return (tar) => {
     const random = seeded(1);
     const contents = new ContentMaker(2);
-    for (const name of ["bin", "lib", "sbin"]) await tar.symlink(name, `usr/${name}`);
+    for (const name of ["bin", "lib", "sbin"]) tar.symlink(name, `usr/${name}`);
     for (const [path, files, kind, mode, mean] of parts) {
-      await fill(
+      fill(
         tar,
         path,
         { files: files * scale, mean, kinds: { [kind]: 1 }, mode },
@@ -113,37 +114,37 @@ function baseLayer(scale: number): MakeLayer {
         contents,
       );
       const links = Math.round(files * scale * 0.08);
-      for (let i = 0; i < links; i++) await tar.symlink(`${path}/link-${i}`, `0/${i}`);
+      for (let i = 0; i < links; i++) tar.symlink(`${path}/link-${i}`, `0/${i}`);
     }
   };
 }
 
 /** As a Node.js or Python application with its packages: many directories of small files. */
 function applicationLayer(scale: number): MakeLayer {
-  return async (tar) => {
+  return (tar) => {
     const random = seeded(3);
     const filling = { files: 6000 * scale, mean: 6_000, kinds: { text: 0.95, binary: 0.05 } };
-    await fill(tar, "app", filling, random, new ContentMaker(4));
+    fill(tar, "app", filling, random, new ContentMaker(4));
   };
 }
 
 function mixedLayer(index: number, scale: number): MakeLayer {
-  return async (tar) => {
+  return (tar) => {
     const random = seeded(10 + index);
     const contents = new ContentMaker(20 + index);
     const text = { files: 700 * scale, mean: 20_000, kinds: { text: 0.9, binary: 0.1 } };
-    await fill(tar, `app/part-${index}`, text, random, contents);
+    fill(tar, `app/part-${index}`, text, random, contents);
     const libraries = { files: 36 * scale, mean: 850_000, kinds: { text: 0.2, binary: 0.8 } };
-    await fill(tar, `opt/part-${index}`, libraries, random, contents);
+    fill(tar, `opt/part-${index}`, libraries, random, contents);
   };
 }
 
-async function oneFile(tar: TarFile, scale: number): Promise<void> {
+function oneFile(tar: TarFile, scale: number): void {
   const contents = new ContentMaker(5);
   const part = 1024 * 1024;
   const parts = 1024 * scale;
-  await tar.directory("app");
-  await tar.file(
+  tar.directory("app");
+  tar.file(
     "app/model.bin",
     0o644,
     parts * part,
@@ -164,22 +165,22 @@ interface Filling {
 
 const FILES_A_DIRECTORY = 12;
 
-async function fill(
+function fill(
   tar: TarFile,
   path: string,
   { files, mean, kinds, mode = 0o644 }: Filling,
   random: Random,
   contents: ContentMaker,
-): Promise<void> {
+): void {
   const parents = path.split("/");
-  for (let i = 1; i <= parents.length; i++) await tar.directory(parents.slice(0, i).join("/"));
+  for (let i = 1; i <= parents.length; i++) tar.directory(parents.slice(0, i).join("/"));
   for (let i = 0; i < files; i++) {
     const directory = `${path}/${Math.floor(i / FILES_A_DIRECTORY)}`;
-    if (i % FILES_A_DIRECTORY === 0) await tar.directory(directory);
+    if (i % FILES_A_DIRECTORY === 0) tar.directory(directory);
     // Exponentially distributed, which has this mean.
     const size = Math.floor(-Math.log(1 - random()) * mean);
     const kind = random() < (kinds.text ?? 0) ? "text" : "binary";
-    await tar.file(`${directory}/${i}`, mode, size, [contents.make(kind, size)]);
+    tar.file(`${directory}/${i}`, mode, size, [contents.make(kind, size)]);
   }
 }
 

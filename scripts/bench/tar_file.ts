@@ -1,74 +1,59 @@
-import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
-import { createWriteStream } from "node:fs";
-import { finished } from "node:stream/promises";
-// @ts-types="npm:@types/tar-stream@3.1.5"
-import { type Headers, pack } from "tar-stream";
+import { archive, type HeaderFields } from "../../tests/archive_builder.ts";
 import type { Tree } from "./tree.ts";
 
+const BLOCK = 512;
 /** 2026-01-01: a fixed time makes the same image the same digest. */
-const MTIME = new Date(Date.UTC(2026, 0, 1));
+const MTIME = Date.UTC(2026, 0, 1) / 1000;
 
 /** Writes one layer's tar to a file and notes what it holds, as {@linkcode Tree} has it. */
-export class TarFile {
-  readonly #archive = pack();
-  readonly #written: Promise<void>;
+export class TarFile implements Disposable {
+  readonly #file: Deno.FsFile;
   readonly #tree: Tree;
   /** Bytes of content. */
   size = 0;
   entries = 0;
 
   constructor(path: string, tree: Tree) {
+    this.#file = Deno.openSync(path, { write: true, createNew: true });
     this.#tree = tree;
-    const file = createWriteStream(path);
-    this.#archive.pipe(file);
-    this.#written = finished(file);
   }
 
-  async directory(name: string): Promise<void> {
-    await this.#add({ name, type: "directory", mode: 0o755 });
-    this.#tree.set(name, "directory");
+  directory(path: string): void {
+    this.#header({ path, flag: "5", mode: 0o755 });
+    this.#tree.set(path, "directory");
   }
 
-  async symlink(name: string, target: string): Promise<void> {
-    await this.#add({ name, type: "symlink", mode: 0o777, linkname: target });
-    this.#tree.set(name, `symlink ${target}`);
+  symlink(path: string, target: string): void {
+    this.#header({ path, flag: "2", mode: 0o777, link: target });
+    this.#tree.set(path, `symlink ${target}`);
   }
 
   /** @param parts the content, in pieces that need not fit into memory together */
-  async file(name: string, mode: number, size: number, parts: Iterable<Uint8Array>): Promise<void> {
+  file(path: string, mode: number, size: number, parts: Iterable<Uint8Array>): void {
+    this.#header({ path, flag: "0", mode, size });
     const hash = createHash("sha256");
-    const done = Promise.withResolvers<void>();
-    const entry = this.#archive.entry(
-      { name, mode, size, ...COMMON },
-      (error) => error ? done.reject(error) : done.resolve(),
-    );
     for (const part of parts) {
       hash.update(part);
-      const bytes = Buffer.from(part.buffer, part.byteOffset, part.byteLength);
-      if (!entry.write(bytes)) await new Promise((resolve) => entry.once("drain", resolve));
+      this.#write(part);
     }
-    entry.end();
-    await done.promise;
+    this.#write(new Uint8Array((BLOCK - size % BLOCK) % BLOCK));
     this.size += size;
-    this.entries++;
-    this.#tree.set(name, `file ${mode.toString(8)} ${size} ${hash.digest("hex")}`);
+    this.#tree.set(path, `file ${mode.toString(8)} ${size} ${hash.digest("hex")}`);
   }
 
-  async close(): Promise<void> {
-    this.#archive.finalize();
-    await this.#written;
+  /** Ends the archive. */
+  [Symbol.dispose](): void {
+    this.#write(new Uint8Array(2 * BLOCK));
+    this.#file.close();
   }
 
-  #add(header: Headers): Promise<void> {
+  #header(fields: HeaderFields): void {
     this.entries++;
-    return new Promise((resolve, reject) => {
-      this.#archive.entry(
-        { ...COMMON, ...header },
-        (error) => error ? reject(error) : resolve(),
-      );
-    });
+    this.#write(archive().entry({ mtime: MTIME, ...fields }).unfinished());
+  }
+
+  #write(bytes: Uint8Array): void {
+    for (let rest = bytes; rest.length > 0;) rest = rest.subarray(this.#file.writeSync(rest));
   }
 }
-
-const COMMON = { mtime: MTIME, uid: 0, gid: 0 };
