@@ -4,7 +4,8 @@
  * Beginnings of entries; one that ends in '=' is a whole name. One array, not one of pointers,
  * since pointers would need relocations and nobody relocates the launcher.
  *
- * HOME is among them since the runtime looks for an .npmrc there.
+ * HOME is among them since the runtime looks for an .npmrc there, and our own names since of two
+ * entries of one name some readers take the first and some the last.
  */
 static const char HIDDEN[] = "DENO_\0"
 			     "NODE_\0"
@@ -21,7 +22,8 @@ static const char HIDDEN[] = "DENO_\0"
 			     "GETCONF_DIR=\0"
 			     "LOCPATH=\0"
 			     "NLSPATH=\0"
-			     "HOME=\0";
+			     "HOME=\0"
+			     "FASTMCP_RUNNER_\0";
 
 static bool begins_with(const char *text, const char *beginning)
 {

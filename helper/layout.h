@@ -1,4 +1,4 @@
-/* What the packer (scripts/compile) tells the launcher. scripts/compile/layout.ts writes the same shapes. */
+/* What the packer tells the launcher; scripts/compile/layout.ts writes the same shapes. */
 #ifndef LAYOUT_H
 #define LAYOUT_H
 

@@ -74,7 +74,7 @@ void block_write(uint64_t *to, const struct block *from, const struct additions 
 	to = put_pointers(to, from->argv + (from->argc - arguments), arguments);
 	*to++ = 0;
 
-	/* Ours first: getenv takes the first of two. */
+	/* Ours first: getenv takes the first of two (is_hidden sees to it that there are no two). */
 	to = put_strings(to, add->environment, add->environment_count);
 	to = put_strings(to, add->found_environment, add->found_environment_count);
 	for (i = 0; i < from->env_count; i++) {

@@ -53,7 +53,8 @@ long sys_close(int fd)
  */
 long sys_memory_file(const char *name)
 {
-	long fd = call4(__NR_memfd_create, (long)name, MEMORY_FILE_CLOEXEC | MEMORY_FILE_NOEXEC_SEAL, 0, 0);
+	long fd = call4(__NR_memfd_create, (long)name,
+			MEMORY_FILE_CLOEXEC | MEMORY_FILE_NOEXEC_SEAL, 0, 0);
 
 	return fd != -EINVAL ? fd : call4(__NR_memfd_create, (long)name, MEMORY_FILE_CLOEXEC, 0, 0);
 }

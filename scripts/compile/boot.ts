@@ -2,15 +2,22 @@ import type { Bundle } from "./bundle.ts";
 import type { Extent } from "./layout.ts";
 import { builtinsOf, type ChunkScript } from "./script.ts";
 
-/** Undoes in the program's environment what the launcher did for the runtime (helper/hidden.c). */
+/**
+ * Undoes in the program's environment what the launcher did for the runtime (helper/hidden.c), but
+ * for what the runtime reads at any later time.
+ */
 export const RESTORE_ENVIRONMENT = `const { env } = Deno;
 const image = env.get("FASTMCP_RUNNER_IMAGE");
 env.delete("FASTMCP_RUNNER_IMAGE");
 env.delete("HOME");
 for (const [name, value] of Object.entries(env.toObject())) {
+  if (name >= " ") continue;
+  env.delete(name);
   const real = String.fromCharCode(name.charCodeAt(0) | 0x40) + name.slice(1);
-  if (name < " " && /^(HOME$|LD_|MALLOC_|GLIBC_)/.test(real)) {
-    env.delete(name);
+  if (
+    !/^(FASTMCP_RUNNER_|DENO_|OTEL_DENO|SSLKEYLOGFILE)/.test(real) &&
+    !/^NODE_(CHANNEL|DEBUG|EXTRA|TLS|UNIQUE|USE|V8)/.test(real)
+  ) {
     env.set(real, value);
   }
 }`;
@@ -18,8 +25,6 @@ for (const [name, value] of Object.entries(env.toObject())) {
 /**
  * The runtime's main module: small, since it is compiled at every start. It reads the program's
  * chunks out of the executable's own memory, when they are needed, and evaluates them.
- *
- * `HOME` and what only a child's loader and libc read get their names back (helper/hidden.c).
  *
  * @param extents where each script is in the image
  */
@@ -58,9 +63,10 @@ const LOADER = `(image, chunks, entry) => {
   const load = (name) => {
     if (!(name in loaded)) {
       const [at, size] = chunks[name];
-      const view = new Deno.UnsafePointerView(Deno.UnsafePointer.create(BigInt(image) + BigInt(at)));
-      const source = decoder.decode(view.getArrayBuffer(size));
-      loaded[name] = (0, eval)("(" + source + ")\\n//# sourceURL=fastmcp-runner:" + name)(load, later, builtin);
+      const pointer = Deno.UnsafePointer.create(BigInt(image) + BigInt(at));
+      const bytes = new Deno.UnsafePointerView(pointer).getArrayBuffer(size);
+      const source = "(" + decoder.decode(bytes) + ")\\n//# sourceURL=fastmcp-runner:" + name;
+      loaded[name] = (0, eval)(source)(load, later, builtin);
     }
     return loaded[name];
   };

@@ -1,0 +1,218 @@
+import { assert } from "@std/assert/assert.js";
+import { assertEquals } from "@std/assert/equals.js";
+import { compiled, COMPILER, runAlone } from "./compiled.ts";
+import { dumpImage } from "./e2e_images.ts";
+import { openHub } from "./e2e_hub.ts";
+import { peerTest } from "./peers.ts";
+import { execute, succeed } from "./programs.ts";
+import { listTree } from "./tree.ts";
+
+peerTest(
+  "the executable is static, and as hard as it can be",
+  [...COMPILER, "readelf"],
+  async () => {
+    await using program = await compiled();
+    const headers = await succeed("readelf", [
+      "--wide",
+      "--file-header",
+      "--segments",
+      program.path,
+    ]);
+    const dynamic = await succeed("readelf", ["--wide", "--dynamic", program.path]);
+    assert(/Type:\s+DYN/.test(headers), "position-independent");
+    assert(!/INTERP/.test(headers), "no interpreter");
+    assert(!/NEEDED/.test(dynamic), "no library");
+    assert(/GNU_STACK.*\sRW\s/.test(headers), "a stack that cannot be executed");
+    const flags = [...headers.matchAll(/^ +LOAD +(?:0x\S+ +){5}(.{3})/gm)].map(([, f]) => f);
+    assert(flags.length > 8, headers);
+    assert(!flags.includes("RWE"), "nothing both writable and executable");
+    const { size } = await Deno.stat(program.path);
+    assert(size <= 110e6, `${size} bytes`);
+  },
+);
+
+/** What a user may have set, or a base image may hold, that speaks to the runtime or its C library. */
+function hostileEnvironment(folder: string): Record<string, string> {
+  return {
+    HOME: folder,
+    DENO_DIR: `${folder}/deno`,
+    DENO_V8_FLAGS: "--no-such-flag",
+    DENO_LOG: "trace",
+    DENO_CERT: `${folder}/none.pem`,
+    DENO_CONDITIONS: "x",
+    DENO_UNSTABLE_CONTROL_SOCK: "unix:/none",
+    DENO_COVERAGE_DIR: `${folder}/coverage`,
+    DENO_AUDIT_PERMISSIONS: `${folder}/audit`,
+    OTEL_DENO: "true",
+    NODE_OPTIONS: "--no-such-option",
+    NODE_EXTRA_CA_CERTS: `${folder}/none.pem`,
+    NODE_CHANNEL_FD: "3",
+    NODE_DEBUG: "*",
+    NPM_CONFIG_REGISTRY: "http://127.0.0.1:1",
+    RUST_LOG: "trace",
+    RUST_BACKTRACE: "full",
+    SSLKEYLOGFILE: `${folder}/keys`,
+    LD_PRELOAD: `${folder}/evil.so`,
+    LD_AUDIT: `${folder}/evil.so`,
+    LD_LIBRARY_PATH: `${folder}/lib`,
+    LD_DEBUG: "all",
+    LD_BIND_NOT: "1",
+    LD_TRACE_LOADED_OBJECTS: "1",
+    GLIBC_TUNABLES: "glibc.malloc.check=3",
+    MALLOC_PERTURB_: "1",
+    FASTMCP_RUNNER_IMAGE: "1",
+    FASTMCP_RUNNER_NOFILE: "7:7",
+  };
+}
+
+peerTest("nothing the user has set changes what it does", [...COMPILER], async () => {
+  await using program = await compiled();
+  const folder = `${program.folder}/hostile`;
+  await Deno.mkdir(`${folder}/lib`, { recursive: true });
+  for (const library of ["libc.so.6", "libm.so.6", "libgcc_s.so.1"]) {
+    await Deno.writeTextFile(`${folder}/lib/${library}`, "not a library\n");
+  }
+  for (const name of ["deno.json", "package.json", "deno.lock", "tsconfig.json"]) {
+    await Deno.writeTextFile(`${folder}/${name}`, "{ not JSON");
+  }
+  await Deno.writeTextFile(
+    `${folder}/.npmrc`,
+    "registry=http://127.0.0.1:1\n//evil/:_authToken=x\n",
+  );
+  await Deno.writeTextFile(`${folder}/.env`, "PORT=nonsense\n");
+  const before = listTree(folder);
+
+  for (
+    const args of [["version"], ["help"], ["pull"], ["health", "--port", "x"], ["run", "--bad"]]
+  ) {
+    const clean = await runAlone(program.path, args);
+    const hostile = await runAlone(program.path, args, hostileEnvironment(folder), folder);
+    const told = ({ code, stdout, stderr }: typeof clean) => ({
+      code,
+      stdout,
+      stderr: stderr.replaceAll(/\d{4}-\d\d-\d\dT\S+Z/g, "TIME"),
+    });
+    assertEquals(told(hostile), told(clean));
+  }
+  assertEquals(listTree(folder), before);
+});
+
+peerTest(
+  "a server gets the user's own variables, and none of the launcher's",
+  COMPILER,
+  async () => {
+    await using program = await compiled();
+    const hub = await openHub("embedded");
+    try {
+      await hub.put("test/dump", "latest", dumpImage());
+      await Deno.mkdir(`${program.folder}/root`);
+      const { stdout, stderr } = await execute(program.path, ["run"], {
+        env: {
+          ...hostileEnvironment(program.folder),
+          IMAGE: `${hub.host}/test/dump:latest`,
+          PORT: "3901",
+          RUNNER_ROOT: `${program.folder}/root`,
+          RUNNER_PASS_ENV: "HOME,NODE_OPTIONS,PATH",
+        },
+        clearEnv: true,
+      });
+      const env = [...stdout.matchAll(/^env (.*)$/gm)].map(([, entry = ""]) => entry);
+      assert(env.length > 4, stderr);
+      assert(env.includes(`HOME=${program.folder}`), "HOME is the user's");
+      assert(
+        env.includes("NODE_OPTIONS=--no-such-option"),
+        "what the launcher hides can be passed on",
+      );
+      const ours = env.filter((entry) => /^(DENO_|FASTMCP_RUNNER_|LD_|[^ -~])/.test(entry));
+      assertEquals(ours, []);
+      const descriptors = [...stdout.matchAll(/^fd (\d+)$/gm)].map(([, fd]) => fd);
+      assertEquals(descriptors, ["0", "1", "2"]);
+    } finally {
+      await hub.close();
+    }
+  },
+);
+
+/** Files of a host that the contract names, and what is the kernel's and no file. */
+const MAY_OPEN = [
+  /^\/proc\//,
+  /^\/sys\//,
+  /^\/dev\/(urandom|null)$/,
+  /^\/etc\/(resolv\.conf|hosts|host\.conf|gai\.conf)$/,
+  /^\/etc\/ssl\/|^\/etc\/pki\//,
+  /\/\.docker\/config\.json$/,
+];
+
+peerTest("a pull opens no file of the host, and speaks to the registry alone", [
+  ...COMPILER,
+  "strace",
+], async () => {
+  await using program = await compiled();
+  const hub = await openHub("embedded");
+  try {
+    await hub.put("test/dump", "latest", dumpImage());
+    const root = `${program.folder}/root`;
+    await Deno.mkdir(root);
+    const trace = `${program.folder}/trace`;
+    const calls = "execve,open,openat,openat2,connect,sendto,sendmsg";
+    const args = ["-f", "-s", "4096", "-e", `trace=${calls}`, "-o", trace, program.path, "pull"];
+    const { code, stderr } = await execute("strace", args, {
+      env: {
+        PATH: "/usr/bin:/bin",
+        HOME: "/root",
+        RUNNER_ROOT: root,
+        IMAGE: `${hub.host.replace("127.0.0.1", "localhost")}/test/dump:latest`,
+      },
+      clearEnv: true,
+    });
+    assertEquals(code, 0, stderr);
+    const lines = await Deno.readTextFile(trace);
+
+    assertEquals(lines.match(/execve\(/g)?.length, 1, "no other program");
+    // Relative to a directory that is open already: within the root.
+    const opened = [...lines.matchAll(/open(?:at)?\((?:AT_FDCWD, )?"([^"]+)"/g)].map(([, p = ""]) =>
+      p
+    );
+    assert(opened.some((path) => path.startsWith("/proc/self/fd/")), "the trace shows files");
+    const others = opened.filter((path) =>
+      !path.startsWith(root) && !isAbove(path, root) &&
+      !MAY_OPEN.some((allowed) => allowed.test(path))
+    );
+    assertEquals(others, []);
+
+    const port = hub.host.split(":")[1];
+    const peers = [...lines.matchAll(/sin6?_port=htons\((\d+)\)/g)].map(([, peer]) => peer);
+    assert(peers.includes(port), "the trace shows connections");
+    assertEquals(peers.filter((peer) => peer !== port), []);
+  } finally {
+    await hub.close();
+  }
+});
+
+function isAbove(path: string, root: string): boolean {
+  return root.startsWith(path.endsWith("/") ? path : `${path}/`);
+}
+
+/**
+ * Only that they are of the right order: other tests run at the same time. The figures are those
+ * of scripts/startup.ts, in docs/executable.md.
+ */
+peerTest("start-up takes neither long nor much memory", [...COMPILER], async () => {
+  await using program = await compiled();
+  const times: number[] = [];
+  for (let i = 0; i < 5; i++) times.push((await runAlone(program.path, ["version"])).ms);
+  assert(Math.min(...times) < 400, `${times.map(Math.round)} ms`);
+});
+
+peerTest("few descriptors, a closed stdin, and many arguments", [...COMPILER], async () => {
+  await using program = await compiled();
+  const sh = (script: string, ...args: string[]) =>
+    runAlone("/bin/sh", ["-c", script, "sh", program.path, ...args]);
+  const few = await sh('ulimit -n 6; exec "$1" version');
+  assertEquals(few.code, 126);
+  assert(/^fastmcp-runner: cannot start: .*raise RLIMIT_NOFILE.*\n$/.test(few.stderr), few.stderr);
+  const closed = await sh('exec "$1" version <&-');
+  assertEquals(closed.code, 0, closed.stderr);
+  const many = await sh('exec "$@"', "version", ...Array<string>(5_000).fill("x".repeat(20)));
+  assert(/^\S+ \[ERROR\]/.test(many.stderr), many.stderr);
+});
