@@ -1,4 +1,4 @@
-import { filesBelow, tarOf } from "./tar.ts";
+import { layerOf } from "./tar.ts";
 
 /** The reference MCP server of the protocol's own project, as npm has it. */
 export const SERVER = "@modelcontextprotocol/server-everything";
@@ -20,26 +20,16 @@ export interface ServerImage {
 export async function everythingImage(directory: string): Promise<ServerImage> {
   await npmInstall(directory, `${SERVER}@${SERVER_VERSION}`);
   const modules = `${directory}/node_modules`;
-  const app = { name: "app", content: "directory" } as const;
   const ofServer = `app/node_modules/${SERVER}`;
+  const dependencies = layerOf({
+    from: modules,
+    to: "app/node_modules",
+    without: (path) => path === ofServer || path.startsWith("app/node_modules/."),
+  });
   return {
     layers: [
-      {
-        name: "dependencies",
-        tar: await tarOf([
-          app,
-          { name: "app/node_modules", content: "directory" },
-          ...filesBelow(
-            modules,
-            "app/node_modules",
-            (name) => name === ofServer || name.startsWith("app/node_modules/."),
-          ),
-        ]),
-      },
-      {
-        name: "application",
-        tar: await tarOf([app, ...filesBelow(`${modules}/${SERVER}`, "app")]),
-      },
+      { name: "dependencies", tar: dependencies },
+      { name: "application", tar: layerOf({ from: `${modules}/${SERVER}`, to: "app" }) },
     ],
     config: {
       Env: ["PATH=/usr/local/bin:/usr/bin:/bin", "NODE_ENV=production"],

@@ -1,59 +1,51 @@
-import { Buffer } from "node:buffer";
-// @ts-types="npm:@types/tar-stream@3.1.5"
-import { pack } from "tar-stream";
-
-/** One file of a layer, by its name in the image (no slash in front). */
-export interface TarEntry {
-  readonly name: string;
-  readonly content: Uint8Array | "directory" | { readonly linkTo: string };
-  readonly mode?: number;
-}
+import { archive, type ArchiveBuilder } from "../../tests/archive_builder.ts";
 
 /** 2026-01-01: a fixed time makes the same files the same layer, digest included. */
-const MTIME = new Date(Date.UTC(2026, 0, 1));
+const MTIME = Date.UTC(2026, 0, 1) / 1000;
+/** What fits into a tar header's name field; a longer path needs a PAX record. */
+const NAME_BYTES = 100;
 
-/** The entries as an uncompressed tar archive, owned by root. */
-export async function tarOf(entries: Iterable<TarEntry>): Promise<Uint8Array> {
-  const archive = pack();
-  for (const { name, content, mode } of entries) {
-    const header = { name, mtime: MTIME, uid: 0, gid: 0 };
-    if (content instanceof Uint8Array) {
-      archive.entry({ ...header, mode: mode ?? 0o644, size: content.length }, toBuffer(content));
-    } else if (content === "directory") {
-      archive.entry({ ...header, mode: mode ?? 0o755, type: "directory" });
-    } else {
-      archive.entry({ ...header, mode: 0o777, type: "symlink", linkname: content.linkTo });
-    }
-  }
-  archive.finalize();
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of archive) chunks.push(chunk);
-  return Buffer.concat(chunks);
+export interface Tree {
+  /** A directory on disk. */
+  readonly from: string;
+  /** Where in the image its content goes, without a slash in front. */
+  readonly to: string;
+  /** Paths of the image, and what is below them, that are left out. */
+  readonly without?: (path: string) => boolean;
 }
 
-/** Everything below `directory` as entries named below `prefix`, sorted, but for what `skip` names. */
-export function* filesBelow(
-  directory: string,
-  prefix: string,
-  skip: (name: string) => boolean = () => false,
-): Generator<TarEntry> {
-  const children = [...Deno.readDirSync(directory)].sort((a, b) => a.name < b.name ? -1 : 1);
+/** The directories' content, and the directories above it, as an uncompressed tar owned by root. */
+export function layerOf(tree: Tree): Uint8Array {
+  const layer = archive();
+  const parts = tree.to.split("/");
+  for (let depth = 1; depth <= parts.length; depth++) {
+    layer.dir(parts.slice(0, depth).join("/"), { mtime: MTIME });
+  }
+  add(layer, tree.from, tree.to, tree.without ?? (() => false));
+  return layer.build();
+}
+
+function add(
+  layer: ArchiveBuilder,
+  from: string,
+  to: string,
+  without: (path: string) => boolean,
+): void {
+  const children = [...Deno.readDirSync(from)].sort((a, b) => a.name < b.name ? -1 : 1);
   for (const child of children) {
-    const path = `${directory}/${child.name}`;
-    const name = `${prefix}/${child.name}`;
-    if (skip(name)) continue;
+    const source = `${from}/${child.name}`;
+    const path = `${to}/${child.name}`;
+    if (without(path)) continue;
+    if (path.length > NAME_BYTES) layer.pax({ path });
     if (child.isSymlink) {
-      yield { name, content: { linkTo: Deno.readLinkSync(path) } };
+      layer.symlink(path, Deno.readLinkSync(source), { mtime: MTIME });
     } else if (child.isDirectory) {
-      yield { name, content: "directory" };
-      yield* filesBelow(path, name, skip);
+      layer.dir(path, { mtime: MTIME });
+      add(layer, source, path, without);
     } else {
-      const executable = ((Deno.lstatSync(path).mode ?? 0) & 0o111) !== 0;
-      yield { name, content: Deno.readFileSync(path), mode: executable ? 0o755 : 0o644 };
+      const executable = ((Deno.lstatSync(source).mode ?? 0) & 0o111) !== 0;
+      const mode = executable ? 0o755 : 0o644;
+      layer.file(path, Deno.readFileSync(source), { mode, mtime: MTIME });
     }
   }
-}
-
-function toBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
