@@ -7,6 +7,7 @@ import { ballast, dumpImage } from "./e2e_images.ts";
 import { type Hub, openHub } from "./e2e_hub.ts";
 import { peerTest } from "./peers.ts";
 import { freePort } from "./ports.ts";
+import { writeLayout } from "./registry/layout.ts";
 import { run, start } from "./runner.ts";
 
 const AS_ROOT = Deno.uid() === 0;
@@ -28,14 +29,13 @@ function readDump(stdout: string) {
   return { fields, env, descriptors };
 }
 
-async function becomesServer(hub: Hub, login: Record<string, string>): Promise<void> {
-  await hub.put("test/dump", "latest", dumpImage());
+async function becomesServer(image: string, login: Record<string, string> = {}): Promise<void> {
   const root = await Deno.makeTempDir({ prefix: "root-" });
   await Deno.chmod(root, 0o755);
   try {
     const server = start(["--", "given", "args"], {
       env: {
-        IMAGE: `${hub.host}/test/dump:latest`,
+        IMAGE: image,
         PORT: "3901",
         RUNNER_ROOT: root,
         MCP_ENV_GREETING: "hello",
@@ -87,7 +87,8 @@ async function becomesServer(hub: Hub, login: Record<string, string>): Promise<v
 Deno.test("becomes the image's server, from the embedded registry", async () => {
   const hub = await openHub("embedded");
   try {
-    await becomesServer(hub, {});
+    await hub.put("test/dump", "latest", dumpImage());
+    await becomesServer(`${hub.host}/test/dump:latest`);
   } finally {
     await hub.close();
   }
@@ -100,13 +101,27 @@ peerTest("becomes the image's server, from the distribution registry with a logi
 ], async () => {
   const hub = await openHub("distribution", { alice: PASSWORD });
   try {
-    await becomesServer(hub, { REGISTRY_USER: "alice", REGISTRY_PASSWORD: PASSWORD });
+    await hub.put("test/dump", "latest", dumpImage());
+    await becomesServer(`${hub.host}/test/dump:latest`, {
+      REGISTRY_USER: "alice",
+      REGISTRY_PASSWORD: PASSWORD,
+    });
   } finally {
     await hub.close();
   }
 });
 
-/** Contract of issue 2: an image of 65 MB serves MCP this soon after the start of the runner. */
+Deno.test("becomes the image's server, from a layout on disk", async () => {
+  const layout = await Deno.makeTempDir({ prefix: "layout-" });
+  try {
+    await writeLayout(layout, { ...dumpImage(), tag: "v1" });
+    await becomesServer(`oci:${layout}:v1`);
+  } finally {
+    await Deno.remove(layout, { recursive: true });
+  }
+});
+
+/** An image of 65 MB serves MCP this soon after the start of the runner. */
 const ANSWER_MS = 3_000;
 /** The best of some, since tests of other files run beside this one. */
 const ATTEMPTS = 8;
