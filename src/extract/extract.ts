@@ -135,8 +135,10 @@ class Extraction {
     using tree = directory.child(TREE);
     using lateDirectory = directory.child(LATE);
     const directoryLog = new LineWriter(directory.create(DIRECTORY_LOG));
-    const late = new LateFiles(lateDirectory, this.#allowlist, (i) => this.#records(i));
     const ownership = this.#ownership;
+    const records = (layer: number) => this.#records(layer);
+    const chowns = ownership !== undefined;
+    const late = new LateFiles(lateDirectory, this.#allowlist, records, chowns);
     const merged = new MergedTree({
       root: tree,
       allowlist: this.#allowlist,

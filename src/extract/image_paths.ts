@@ -1,5 +1,6 @@
 import { ArchiveError } from "../archive/error.ts";
 import { type ByteString, fromByteString } from "../bytes.ts";
+import type { Owner, Time } from "../os/directory.ts";
 import { dirname, isWithin, join } from "./path.ts";
 
 /** As many as the kernel follows on one path, with room for images' own chains. */
@@ -7,14 +8,20 @@ const MAX_FOLLOWED = 255;
 /** Symbolic links outside the allowed paths that are remembered: far more than any image has. */
 const MAX_LEFT_OUT_LINKS = 262_144;
 
+/** A symbolic link that is not on disk. */
+export interface LeftOutLink {
+  readonly target: ByteString;
+  readonly owner: Owner;
+  readonly mtime: Time;
+}
+
 /**
  * What the names of an image mean: where a path leads once the image's symbolic links are
  * followed, those the allowlist leaves out included. Absolute targets and `..` stay within the
  * image, as for a process chrooted into it.
  */
 export class ImagePaths {
-  /** Links that are not on disk: path -> target. */
-  readonly #leftOut = new Map<ByteString, ByteString>();
+  readonly #leftOut = new Map<ByteString, LeftOutLink>();
   readonly #onDisk: (path: ByteString) => ByteString | undefined;
   /** Links that the current answers went through; replacing one makes them stale. */
   readonly #followed = new Set<ByteString>();
@@ -42,7 +49,7 @@ export class ImagePaths {
         continue;
       }
       const candidate = join(real, name);
-      const target = this.#leftOut.get(candidate) ?? this.#onDisk(candidate);
+      const target = this.#leftOut.get(candidate)?.target ?? this.#onDisk(candidate);
       if (target === undefined) {
         real = candidate;
         continue;
@@ -73,14 +80,19 @@ export class ImagePaths {
     return false;
   }
 
+  /** The left-out symbolic link at a real path. */
+  leftOut(path: ByteString): LeftOutLink | undefined {
+    return this.#leftOut.get(path);
+  }
+
   /** A left-out symbolic link is now at a real path. @throws {ArchiveError} past the bound */
-  setLeftOut(path: ByteString, target: ByteString): void {
+  setLeftOut(path: ByteString, link: LeftOutLink): void {
     if (this.#leftOut.size >= MAX_LEFT_OUT_LINKS) {
       throw new ArchiveError(
         `the image has more than ${MAX_LEFT_OUT_LINKS} symbolic links outside the allowed paths`,
       );
     }
-    this.#leftOut.set(path, target);
+    this.#leftOut.set(path, link);
   }
 
   /** Something that is no symbolic link is now at a real path. */
@@ -88,10 +100,10 @@ export class ImagePaths {
     return this.#leftOut.size > 0 && this.#leftOut.delete(path);
   }
 
-  /** Everything at and below a real path is gone. */
-  deleteLeftOutBelow(path: ByteString): void {
+  /** Everything at and below a real path is gone, but for what is spared. */
+  deleteLeftOutBelow(path: ByteString, spares: (path: ByteString) => boolean): void {
     for (const link of this.#leftOut.keys()) {
-      if (isWithin(link, path)) this.#leftOut.delete(link);
+      if (isWithin(link, path) && !spares(link)) this.#leftOut.delete(link);
     }
   }
 }

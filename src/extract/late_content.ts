@@ -3,11 +3,12 @@ import { type ByteString, fromByteString } from "../bytes.ts";
 import type { Directory } from "../os/directory.ts";
 import type { Allowlist } from "./allowlist.ts";
 import type { WantedEntry } from "./layer_task.ts";
+import type { LeftOutLink } from "./image_paths.ts";
 import type { LateContent, LateNode } from "./merged_tree.ts";
 import { isWithin } from "./path.ts";
 import { LEFT_OUT_FILE, LINK, type Record, WHITEOUT } from "./record.ts";
 
-/** Files fetched by a second read: a package installer's cache, at most. */
+/** Nodes apart from the tree: a package installer's cache, at most. */
 const MAX_LATE = 200_000;
 
 /** Passes over the records for one layer, whatever its links are like. */
@@ -29,23 +30,33 @@ export class LateFiles {
   readonly #directory: Directory;
   readonly #allowlist: Allowlist;
   readonly #readRecords: (layer: number) => Iterable<Record>;
+  readonly #chowns: boolean;
+  #count = 0;
   readonly #nodes = new Map<string, ByteString>();
+  readonly #symlinks = new Map<LeftOutLink, ByteString>();
+  /** Left-out paths that are hard links to nodes inside. */
+  readonly #kept = new Map<ByteString, ByteString>();
   readonly #wanted = new Map<number, WantedEntry[]>();
   /** The layer that the three below are of. */
   #indexed: number | undefined;
   #targets = new Set<ByteString>();
   #reindexed = 0;
+  /** Records of the current layer that were applied. */
+  #position = 0;
   #providers = new Map<ByteString, Provider>();
 
   /**
    * @param directory takes the files
    * @param readRecords the records of a layer, lowest layer 0
+   * @param chowns whether owners are set at all
    */
   constructor(
     directory: Directory,
     allowlist: Allowlist,
     readRecords: (layer: number) => Iterable<Record>,
+    chowns: boolean,
   ) {
+    this.#chowns = chowns;
     this.#directory = directory;
     this.#allowlist = allowlist;
     this.#readRecords = readRecords;
@@ -53,9 +64,20 @@ export class LateFiles {
 
   /** What a layer's records need, while they are applied. */
   ofLayer(layer: number): LateContent {
+    this.#position = 0;
     return {
+      follow: (record) => {
+        this.#position++;
+        if (this.#indexed === layer) this.#follow(record, layer);
+      },
       file: (entry, path) => this.#node({ layer, entry }, path),
+      symlink: (link) => this.#symlinkNode(link),
+      keep: (path, directory, name) => this.#keep(path, directory, name),
+      drop: (path) => void this.#kept.delete(path),
+      dropBelow: (path, spares) => this.#dropBelow(path, spares),
       link: (path, target) => {
+        const kept = this.#kept.get(target);
+        if (kept !== undefined) return { directory: this.#directory, name: kept };
         const provider = this.#provider(layer, target);
         if (provider === undefined) {
           throw new ArchiveError(
@@ -73,17 +95,47 @@ export class LateFiles {
     return this.#wanted;
   }
 
+  /** One node for each left-out link, so that hard links to it are one again. */
+  #symlinkNode(link: LeftOutLink): LateNode {
+    let name = this.#symlinks.get(link);
+    if (name === undefined) {
+      name = this.#newName("symlink");
+      this.#directory.symlink(link.target, name);
+      this.#directory.utimes(name, link.mtime);
+      if (this.#chowns) this.#directory.chown(name, link.owner);
+      this.#symlinks.set(link, name);
+    }
+    return { directory: this.#directory, name };
+  }
+
+  #keep(path: ByteString, directory: Directory, name: ByteString): void {
+    const kept = this.#newName("kept");
+    this.#directory.link(directory, name, kept);
+    this.#kept.set(path, kept);
+  }
+
+  #dropBelow(path: ByteString, spares: (path: ByteString) => boolean): void {
+    for (const kept of this.#kept.keys()) {
+      if (isWithin(kept, path) && !spares(kept)) this.#kept.delete(kept);
+    }
+  }
+
+  /** @throws {ArchiveError} past the bound: what is remembered of late nodes is in memory */
+  #newName(kind: string): ByteString {
+    if (this.#count >= MAX_LATE) {
+      throw new ArchiveError(
+        `more than ${MAX_LATE} links lead into or out of the allowed paths; ` +
+          "add the directory they lead to with RUNNER_PATHS",
+      );
+    }
+    return `${kind}-${this.#count++}`;
+  }
+
   #node(provider: Provider, path: ByteString): LateNode {
     const key = `${provider.layer}-${provider.entry}`;
     let name = this.#nodes.get(key);
     if (name === undefined) {
-      if (this.#nodes.size >= MAX_LATE) {
-        throw new ArchiveError(
-          `more than ${MAX_LATE} hard links lead outside the allowed paths; ` +
-            "add the directory they lead to with RUNNER_PATHS",
-        );
-      }
-      name = key;
+      name = this.#newName("file");
       this.#directory.create(name).close();
       this.#nodes.set(key, name);
       const entries = this.#wanted.get(provider.layer) ?? [];
@@ -121,17 +173,22 @@ export class LateFiles {
   }
 
   /**
-   * Finds the content of all targets in one pass over the layers up to this one, or a few when a
-   * target is itself a link. The last file of a name counts: package managers write a cache once
-   * and link to it after.
+   * Finds the content that all targets have at this point of the layer, in one pass over what was
+   * applied so far, or a few when a target is itself a link. From there on each record is followed
+   * as it is applied.
    */
   #index(layer: number): void {
     let known: number;
     do {
       known = this.#targets.size;
       this.#providers = new Map();
-      for (let below = 0; below <= layer; below++) {
+      for (let below = 0; below < layer; below++) {
         for (const record of this.#readRecords(below)) this.#follow(record, below);
+      }
+      let position = 0;
+      for (const record of this.#readRecords(layer)) {
+        if (position++ >= this.#position) break;
+        this.#follow(record, layer);
       }
     } while (this.#targets.size > known && this.#reindexed++ < MAX_REINDEXED);
   }

@@ -131,7 +131,7 @@ export class LayerSink implements TarHandler {
         return isInside ? this.#openFile(path, entry) : this.#leaveOutFile(path, entry, index);
       case "symlink":
         if (isInside) this.#symlink(path, entry);
-        else this.#write([LEFT_OUT_SYMLINK, path, entry.linkPath]);
+        else this.#leaveOutSymlink(path, entry);
         return false;
       default:
         if (isInside) {
@@ -189,6 +189,11 @@ export class LayerSink implements TarHandler {
     const owner = this.#ownerOf(path, entry);
     if (owner !== undefined) this.#nodes.chown(name, owner);
     this.#write([SYMLINK, path, node]);
+  }
+
+  #leaveOutSymlink(path: ByteString, { linkPath, uid, gid, mtime }: TarEntry): void {
+    const { seconds, nanoseconds } = mtime;
+    this.#write([LEFT_OUT_SYMLINK, path, linkPath, uid, gid, seconds, nanoseconds]);
   }
 
   #whiteout(directory: ByteString, name: ByteString): void {

@@ -5,7 +5,7 @@ import { Errno, SystemError } from "../os/libc.ts";
 import type { Allowlist } from "./allowlist.ts";
 import { DirectoryCache } from "./directory_cache.ts";
 import { logDirectory } from "./directory_metadata.ts";
-import { ImagePaths } from "./image_paths.ts";
+import { ImagePaths, type LeftOutLink } from "./image_paths.ts";
 import type { Ownership } from "./layer_sink.ts";
 import type { LineWriter } from "./line_file.ts";
 import { basename, dirname, join } from "./path.ts";
@@ -29,13 +29,23 @@ const IMPLIED_MODE = 0o755;
 
 /** Content that the first read left out and a path inside needs after all. */
 export interface LateContent {
+  /** Told of every record of the layer before it is applied. */
+  follow(record: Record): void;
   /** A hard link at a path inside names a target the allowlist leaves out. */
   link(path: ByteString, target: ByteString): LateNode;
+  /** Likewise where the target is a symbolic link. */
+  symlink(link: LeftOutLink): LateNode;
+  /** A left-out path is a hard link to this node inside, which later links may name by it. */
+  keep(path: ByteString, directory: Directory, name: ByteString): void;
+  /** A left-out path is something else now. */
+  drop(path: ByteString): void;
+  /** Everything at and below a left-out path is gone, but for what is spared. */
+  dropBelow(path: ByteString, spares: (path: ByteString) => boolean): void;
   /** A file whose name is outside lies inside once links are followed. */
   file(entry: number, path: ByteString): LateNode;
 }
 
-/** A file, still empty, that gets its content in a second read. */
+/** A node apart from the tree; a file among them may still be empty until the second read. */
 export interface LateNode {
   readonly directory: Directory;
   readonly name: ByteString;
@@ -67,7 +77,7 @@ export class MergedTree {
   /** Real paths the current layer has touched, with their ancestors: its whiteouts spare them. */
   #upper: PathSet | undefined;
   #layer!: AppliedLayer;
-  /** Devices and FIFOs inside: a hard link to one is left out with it. */
+  /** Devices and FIFOs: a hard link to one is left out with it. */
   readonly #leftOutNodes = new Set<ByteString>();
   /** The last entry's directory and its real path: most entries share their neighbour's. */
   #lastDirectory: ByteString | undefined;
@@ -96,6 +106,7 @@ export class MergedTree {
 
   /** @throws {ArchiveError} for what no engine could make; {@linkcode SystemError} */
   apply(record: Record): void {
+    this.#layer.late.follow(record);
     switch (record[0]) {
       case OPAQUE:
         return this.#whiteout(this.#paths.resolve(record[1]), true);
@@ -105,6 +116,9 @@ export class MergedTree {
     const path = this.#realPath(record[1]);
     const place = this.#allowlist.place(path);
     if (this.#upper !== undefined) this.#touch(path);
+    if (record[0] === LEFT_OUT_NODE) {
+      if (this.#leftOutNodes.size < MAX_LEFT_OUT_NODES) this.#leftOutNodes.add(path);
+    } else if (this.#leftOutNodes.size > 0) this.#leftOutNodes.delete(path);
     if (place === "inside") this.#applyInside(record, path);
     else this.#applyLeftOut(record, path, place === "ancestor");
   }
@@ -132,47 +146,61 @@ export class MergedTree {
         return;
       }
       case LEFT_OUT_SYMLINK: {
-        const parent = this.#clear(path);
-        parent.symlink(record[2], basename(path));
+        const late = this.#layer.late.symlink(leftOutLink(record));
+        this.#clear(path).link(late.directory, late.name, basename(path));
         this.#forget();
         return;
       }
       case LEFT_OUT_NODE:
-        this.#remove(path);
-        if (this.#leftOutNodes.size < MAX_LEFT_OUT_NODES) this.#leftOutNodes.add(path);
+        this.#clear(path);
     }
   }
 
   /** What is outside is only remembered, as far as it can lead to a path inside. */
   #applyLeftOut(record: Record, path: ByteString, isAncestor: boolean): void {
+    let link: LeftOutLink | undefined;
+    const isDirectory = record[0] === DIRECTORY;
     switch (record[0]) {
-      case SYMLINK: {
-        // By name it was inside, so its node was made; where it really lies it is left out.
-        const name = String(record[2]);
-        const target = this.#layer.nodes.readlink(name);
-        this.#layer.nodes.unlink(name);
-        this.#leftOutLink(path, target, isAncestor);
-        return;
-      }
       case FILE:
+      case SYMLINK:
+        // By name it was inside, so its node was made; where it really lies it is left out.
+        if (record[0] === SYMLINK) link = this.#nodeAsLink(String(record[2]));
         this.#layer.nodes.unlink(String(record[2]));
         break;
       case LEFT_OUT_SYMLINK:
-        this.#leftOutLink(path, record[2], isAncestor);
-        return;
-      case DIRECTORY:
-        if (this.#paths.deleteLeftOut(path)) this.#linkChanged(path);
-        return;
+        link = leftOutLink(record);
+        break;
+      case LINK:
+        link = this.#leftOutHardLink(path, record[2]);
+        break;
     }
-    if (isAncestor) this.#remove(path);
-    if (this.#paths.deleteLeftOut(path)) this.#linkChanged(path);
+    if (record[0] !== LINK) this.#layer.late.drop(path);
+    if (isAncestor && !isDirectory) this.#remove(path);
+    if (link !== undefined) {
+      this.#paths.setLeftOut(path, link);
+      // Even where nothing was followed: the name may have been resolved as still to be made.
+      this.#forget();
+    } else if (this.#paths.deleteLeftOut(path)) {
+      this.#forget();
+    }
   }
 
-  #leftOutLink(path: ByteString, target: ByteString, isAncestor: boolean): void {
-    if (isAncestor) this.#remove(path);
-    this.#paths.setLeftOut(path, target);
-    // Even where nothing was followed: the name may have been resolved as still to be made.
-    this.#forget();
+  /** A hard link outside: it can stand for a node inside, or for a symbolic link. */
+  #leftOutHardLink(path: ByteString, target: ByteString): LeftOutLink | undefined {
+    const targetPath = this.#realPath(target);
+    if (this.#allowlist.place(targetPath) !== "inside") return this.#paths.leftOut(targetPath);
+    const directory = this.#directories.get(dirname(targetPath));
+    const name = basename(targetPath);
+    const node = directory?.stat(name);
+    if (node === undefined || node.type === "directory") return undefined;
+    this.#layer.late.keep(path, directory!, name);
+    if (node.type !== "symlink") return undefined;
+    return { target: directory!.readlink(name), owner: node, mtime: node.mtime };
+  }
+
+  #nodeAsLink(name: ByteString): LeftOutLink {
+    const node = this.#layer.nodes.stat(name)!;
+    return { target: this.#layer.nodes.readlink(name), owner: node, mtime: node.mtime };
   }
 
   #placeNode(record: Record, path: ByteString): void {
@@ -235,14 +263,21 @@ export class MergedTree {
     if (targetPath === path) {
       throw new ArchiveError(`"${fromByteString(path)}" is a hard link to itself`);
     }
+    if (this.#leftOutNodes.has(targetPath)) {
+      this.#clear(path);
+      return;
+    }
     if (this.#allowlist.place(targetPath) !== "inside") {
-      const late = this.#layer.late.link(path, targetPath);
+      const symlink = this.#paths.leftOut(targetPath);
+      const late = symlink === undefined
+        ? this.#layer.late.link(path, targetPath)
+        : this.#layer.late.symlink(symlink);
       // A link, not a move: every hard link to one target is the same file.
       this.#clear(path).link(late.directory, late.name, basename(path));
+      if (symlink !== undefined) this.#forget();
       return;
     }
     this.#clear(path);
-    if (this.#leftOutNodes.has(targetPath)) return;
     const from = this.#directories.get(dirname(targetPath));
     try {
       if (from === undefined) throw new SystemError("link", Errno.ENOENT);
@@ -280,7 +315,11 @@ export class MergedTree {
    */
   #whiteout(path: ByteString, opaque: boolean): void {
     if (!opaque && this.#paths.mayLead(path)) this.#forget();
-    if (!opaque) this.#paths.deleteLeftOutBelow(path);
+    if (!opaque) {
+      const isUpper = (left: ByteString) => this.#upper!.has(left);
+      this.#paths.deleteLeftOutBelow(path, isUpper);
+      this.#layer.late.dropBelow(path, isUpper);
+    }
     if (this.#allowlist.place(path) === "outside") return;
     const directory = this.#directories.get(opaque ? path : dirname(path));
     if (directory === undefined) return;
@@ -360,6 +399,15 @@ export class MergedTree {
     this.#paths.forget();
     this.#lastDirectory = undefined;
   }
+}
+
+function leftOutLink(
+  [, , target, uid, gid, seconds, nanoseconds]: Extract<
+    Record,
+    readonly [typeof LEFT_OUT_SYMLINK, ...unknown[]]
+  >,
+): LeftOutLink {
+  return { target, owner: { uid, gid }, mtime: { seconds, nanoseconds } };
 }
 
 /** A device in an application's directories is a mistake; thousands of them are an attack. */

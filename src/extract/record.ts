@@ -25,7 +25,15 @@ export type Record =
   | readonly [kind: typeof OPAQUE, path: ByteString]
   /** A file the allowlist leaves out; `entry` numbers the layer's entries for a second read. */
   | readonly [kind: typeof LEFT_OUT_FILE, path: ByteString, entry: number]
-  | readonly [kind: typeof LEFT_OUT_SYMLINK, path: ByteString, target: ByteString]
+  | readonly [
+    kind: typeof LEFT_OUT_SYMLINK,
+    path: ByteString,
+    target: ByteString,
+    uid: number,
+    gid: number,
+    seconds: number,
+    nanoseconds: number,
+  ]
   /** A device or FIFO: it replaces what has its name and is not made. */
   | readonly [kind: typeof LEFT_OUT_NODE, path: ByteString];
 

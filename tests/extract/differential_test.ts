@@ -1,0 +1,90 @@
+import { assertEquals } from "@std/assert/equals.js";
+import { writeLayout } from "../registry/layout.ts";
+import { peerTest } from "../peers.ts";
+import { extractLayout, withRoot } from "./harness.ts";
+import { listing, withoutDirectoryTime } from "./listing.ts";
+import { LAST_TIME, randomImage } from "./random_image.ts";
+
+/** How many images must have been unpacked by both sides and compared. */
+const COMPARED = 300;
+const MAX_SEEDS = 600;
+const FIRST_SEED = Number(Deno.env.get("DIFFERENTIAL_SEED") ?? 1);
+
+const ALLOWED = [
+  "app",
+  "data",
+  "home",
+  "opt",
+  "srv",
+  "var/lib",
+  "usr/lib/python3.12/site-packages",
+  "usr/local/lib/node_modules",
+];
+
+/**
+ * What umoci 0.4 refuses and later versions (like this program) do: a file gives way to a
+ * directory that an entry's path needs.
+ */
+const UMOCI_LIMITS = /not a directory/;
+
+peerTest(`${COMPARED} random images become what umoci makes of them`, ["umoci"], async () => {
+  const isRoot = Deno.uid() === 0;
+  let compared = 0;
+  let refused = 0;
+  let limits = 0;
+  for (let seed = FIRST_SEED; compared < COMPARED; seed++) {
+    if (seed - FIRST_SEED >= MAX_SEEDS) throw new Error(`only ${compared} images were comparable`);
+    await withRoot(async (dir) => {
+      const layers = randomImage(seed).map((tar) => ({ tar, level: 1 }));
+      await writeLayout(`${dir}/layout`, { tag: "t", layers, config: { Cmd: ["x"] } });
+      await Deno.mkdir(`${dir}/root`);
+      const [umoci, ours] = await Promise.all([
+        unpack(`${dir}/layout:t`, `${dir}/bundle`, isRoot),
+        extractLayout(`${dir}/layout`, {
+          root: `${dir}/root`,
+          owner: isRoot ? { uid: 4242, gid: 4242 } : undefined,
+        }),
+      ]);
+      if (umoci !== undefined) {
+        if (ours.error !== undefined) refused++;
+        else if (UMOCI_LIMITS.test(umoci)) limits++;
+        // A link the allowlist leaves out can be broken without harm to what is extracted.
+        else if (/link/.test(umoci) && /no such file|not permitted/.test(umoci)) limits++;
+        else throw new Error(`seed ${seed}: umoci refuses what we take: ${umoci}`);
+        return;
+      }
+      assertEquals(ours.error?.message, undefined, `seed ${seed}`);
+      await compareTrees(seed, `${dir}/bundle/rootfs`, `${dir}/root`, isRoot);
+      compared++;
+    });
+  }
+  console.log(
+    `compared ${compared} images; ${refused} refused by both, ${limits} beyond umoci's limits`,
+  );
+});
+
+async function compareTrees(seed: number, theirs: string, ours: string, owners: boolean) {
+  const options = { owners, timesBefore: LAST_TIME + 1 };
+  const expected = await listing(theirs, ALLOWED, options);
+  const found = await listing(ours, ALLOWED, options);
+  const timeless = new Set(
+    expected.filter((line) => line.split("\t")[1] === "d" && line.split("\t")[4] === "")
+      .map((line) => line.split("\t")[0]),
+  );
+  const comparable = (line: string) => {
+    const path = line.split("\t")[0]!;
+    const isOwned = path === "app" || path === "data" || /^(app|data)\//.test(path);
+    const fields = (timeless.has(path) ? withoutDirectoryTime(line) : line).split("\t");
+    // Ours belong to the server's user there, by contract, and so do their other names.
+    if (isOwned || fields[5] !== "") fields[3] = "";
+    return fields.join("\t");
+  };
+  assertEquals(found.map(comparable), expected.map(comparable), `seed ${seed}`);
+}
+
+/** @returns what umoci complained of; undefined when it unpacked the image */
+async function unpack(image: string, bundle: string, isRoot: boolean): Promise<string | undefined> {
+  const args = ["unpack", ...(isRoot ? [] : ["--rootless"]), "--image", image, bundle];
+  const { success, stderr } = await new Deno.Command("umoci", { args, stderr: "piped" }).output();
+  return success ? undefined : new TextDecoder().decode(stderr);
+}

@@ -1,0 +1,128 @@
+import { archive, ArchiveBuilder, type HeaderFields } from "../archive_builder.ts";
+import { Random } from "./random.ts";
+
+/** Where entries land: allowed paths, their ancestors, and paths that are left out. */
+const TOPS = [
+  "app",
+  "app",
+  "app",
+  "opt",
+  "data",
+  "srv",
+  "home/u",
+  "var/lib",
+  "usr/lib/python3.12/site-packages",
+  "usr/local/lib/node_modules",
+  "etc",
+  "lib",
+  "root",
+  "usr",
+];
+const NAMES = ["a", "b", "c", "d", "long-" + "n".repeat(120), "ü", ".hidden"];
+/** Every time of the generator is before this; what an unpacker makes up is after it. */
+export const LAST_TIME = 1_600_000_000;
+
+/** A random image: 1 to 5 layers of up to 30 entries of every kind and header format. */
+export function randomImage(seed: number): Uint8Array[] {
+  const random = new Random(seed);
+  const known: string[] = [];
+  return Array.from({ length: 1 + random.int(5) }, () => {
+    const layer = archive();
+    const count = 1 + random.int(30);
+    for (let i = 0; i < count; i++) addEntry(layer, random, known);
+    return random.chance(0.1) ? layer.unfinished() : layer.build();
+  });
+}
+
+function randomPath(random: Random, known: readonly string[]): string {
+  if (known.length > 0 && random.chance(0.35)) {
+    const path = random.pick(known);
+    return random.chance(0.4) ? `${path}/${random.pick(NAMES)}` : path;
+  }
+  const parts = [random.pick(TOPS)];
+  while (random.chance(0.6) && parts.length < 4) parts.push(random.pick(NAMES));
+  if (parts.length === 1 && random.chance(0.7)) parts.push(random.pick(NAMES));
+  return parts.join("/");
+}
+
+function addEntry(layer: ArchiveBuilder, random: Random, known: string[]): void {
+  const path = randomPath(random, known);
+  const roll = random.next();
+  if (roll < 0.12) {
+    layer.whiteout(random.chance(0.8) && known.length > 0 ? random.pick(known) : path);
+    return;
+  }
+  if (roll < 0.16) {
+    layer.opaque(path);
+    return;
+  }
+  const mtime = random.int(LAST_TIME);
+  const fields: HeaderFields = {
+    mode: random.pick([0o644, 0o755, 0o600, 0o4755, 0o2775, 0o1777, 0o444]),
+    uid: random.pick([0, 1000, 65534, 2_500_000]),
+    gid: random.pick([0, 1000, 65534]),
+    mtime,
+  };
+  if (roll < 0.36) emit(layer, random, dressed(path + "/", random), { ...fields, flag: "5" });
+  else if (roll < 0.52) {
+    const link = randomTarget(random, known);
+    emit(layer, random, dressed(path, random), { ...fields, flag: "2", link });
+  } else if (roll < 0.62 && known.length > 0) {
+    const link = dressed(random.pick(known), random);
+    emit(layer, random, dressed(path, random), { ...fields, flag: "1", link });
+  } else if (roll < 0.64) {
+    emit(layer, random, dressed(path, random), { ...fields, flag: "6" });
+  } else {
+    const content = random.bytes(random.pick([0, 1, 511, 512, 513, 3000]));
+    const flag = random.chance(0.1) ? "\0" : "0";
+    emit(layer, random, dressed(path, random), { ...fields, flag, content });
+  }
+  known.push(path);
+}
+
+/** The same path in one of the spellings that archives have. */
+function dressed(path: string, random: Random): string {
+  return random.pick([path, path, path, `./${path}`, `/${path}`, `x/../${path}`]);
+}
+
+function randomTarget(random: Random, known: readonly string[]): string {
+  const target = randomPath(random, known);
+  return random.pick([
+    `/${target}`,
+    `/${target}`,
+    target,
+    `../${target}`,
+    `../../../../../${target}`,
+    random.pick(NAMES),
+    ".",
+    "..",
+    "/",
+  ]);
+}
+
+/** Writes an entry in a format that can hold it, chosen at random among those. */
+function emit(
+  layer: ArchiveBuilder,
+  random: Random,
+  path: string,
+  fields: HeaderFields,
+): void {
+  const { link, content = "", ...rest } = fields;
+  const linkText = (link ?? "") as string;
+  const isLong = new TextEncoder().encode(path).length > 100 ||
+    new TextEncoder().encode(linkText).length > 100;
+  if (!isLong && random.chance(0.6)) {
+    const format = random.pick(["ustar", "gnu", "v7"] as const);
+    layer.entry({ ...rest, path, link: linkText, content, format });
+  } else if (random.chance(0.5)) {
+    layer.gnuLongName(path);
+    if (linkText !== "") layer.gnuLongLink(linkText);
+    layer.entry({ ...rest, path: "short", link: "short", content, format: "gnu" });
+  } else {
+    const records: Record<string, string> = { path, comment: "c" };
+    if (linkText !== "") records.linkpath = linkText;
+    if (random.chance(0.5)) records.mtime = `${rest.mtime}.${random.int(1e9)}`;
+    if (random.chance(0.3)) records.uid = String(rest.uid);
+    layer.pax(records).entry({ ...rest, path: "short", link: "short", content });
+  }
+}
