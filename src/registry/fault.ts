@@ -67,9 +67,9 @@ export function networkFailure(
 
 function certificateProblem(text: string): string {
   if (/UnknownIssuer/.test(text)) return "unknown issuer";
-  if (/NotValidForName/.test(text)) return "it is for another host name";
-  if (/Expired/.test(text)) return "it has expired";
-  if (/NotValidYet/.test(text)) return "it is not valid yet";
+  if (/not ?valid ?for ?name/i.test(text)) return "it is for another host name";
+  if (/expired/i.test(text)) return "it has expired";
+  if (/not ?valid ?yet/i.test(text)) return "it is not valid yet";
   if (/CaUsedAsEndEntity/.test(text)) return "it is an authority's own certificate";
   return "it cannot be verified";
 }

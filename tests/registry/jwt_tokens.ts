@@ -8,14 +8,17 @@ export interface KeyPair {
   readonly certificate: string;
 }
 
-/** A self-signed certificate, or, with `ca`, one for 127.0.0.1 and localhost signed by it. */
+/** A name that only a proxy of the tests knows. */
+export const TEST_HOST = "registry.test";
+
+/** A self-signed certificate, or, with `ca`, one for 127.0.0.1, localhost and `TEST_HOST` signed by it. */
 export async function makeKeyPair(dir: string, name: string, ca?: KeyPair): Promise<KeyPair> {
   const pair = { key: `${dir}/${name}.key`, certificate: `${dir}/${name}.crt` };
   const subject = ["-newkey", "rsa:2048", "-nodes", "-subj", `/CN=${name}`, "-days", "2"];
   const signer = ca === undefined ? ["-addext", "basicConstraints=critical,CA:TRUE"] : [
     ...["-CA", ca.certificate, "-CAkey", ca.key],
     ...["-addext", "basicConstraints=critical,CA:FALSE"],
-    ...["-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"],
+    ...["-addext", `subjectAltName=IP:127.0.0.1,DNS:localhost,DNS:${TEST_HOST}`],
   ];
   const files = ["-keyout", pair.key, "-out", pair.certificate];
   await succeed("openssl", ["req", "-x509", ...subject, ...signer, ...files]);
