@@ -199,6 +199,24 @@ Deno.test("Bearer: a token about to end is renewed before it is refused", async 
   assertEquals(server.requests.length - before, image.layers.length);
 });
 
+Deno.test("a registry that quotes the login back does not get it said", async () => {
+  const login = { user: "ann", password: "s3cret-quoted" };
+  const quoting: Handler = (request) => {
+    const sent = request.headers.get("authorization");
+    if (sent === null) return challenge('Basic realm="r"')(request);
+    const message = `bad login ${sent}, that is ${atob(sent.slice("Basic ".length))}`;
+    return Promise.resolve(
+      Response.json({ errors: [{ code: "DENIED", message }] }, { status: 403 }),
+    );
+  };
+  await using server = serveFaulty(quoting);
+  const { log, lines } = recordingLog();
+  const spec = await quickSpec(`${server.host}/org/app:v1`, log, { registryLogin: login });
+  const error = await assertRejects(() => pullWhole(spec, log), RunnerError);
+  assertMatch(error.message, /403 DENIED \(bad login Basic \*\*\*, that is \*\*\*\)/);
+  assert(!lines.join("").includes(login.password));
+});
+
 Deno.test("after close nothing of the login is left in the spec", async () => {
   await using tokens = serveTokens({
     lifetimeMs: 60_000,

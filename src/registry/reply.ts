@@ -49,7 +49,7 @@ async function errorText(reply: Reply): Promise<string> {
   try {
     const bytes = await readLimited(reply.body, MAX_ERROR_BODY);
     if (bytes === undefined) return "";
-    text = new TextDecoder().decode(bytes);
+    text = reply.conceal(new TextDecoder().decode(bytes));
   } catch (error) {
     if (error instanceof Fault) return "";
     throw error;

@@ -2,7 +2,7 @@ import { Exit, RunnerError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import { Fault, networkFailure } from "./fault.ts";
 import { exemptLoopback } from "./loopback.ts";
-import { shownUrl } from "./redact.ts";
+import { concealed, sentSecrets, shownUrl } from "./redact.ts";
 import { StallWatch } from "./stall.ts";
 
 export interface TransportOptions {
@@ -35,6 +35,8 @@ export interface Reply {
   /** Throws {@linkcode Fault} when the connection breaks or stalls. */
   readonly body: AsyncIterable<Uint8Array>;
   discard(): Promise<void>;
+  /** Masks what was sent as a secret, should the peer's words quote it. */
+  conceal(text: string): string;
 }
 
 const MAX_REDIRECTS = 10;
@@ -116,6 +118,7 @@ export class Transport {
           watch.stop();
           await response.body?.cancel().catch(() => {});
         },
+        conceal: (text) => concealed(text, sentSecrets(url, authorization, request.form)),
       };
     } catch (error) {
       watch.stop();
