@@ -25,19 +25,25 @@ if (import.meta.main) {
     console.error(`${error instanceof Error ? error.message : error}\n${USAGE}`);
     Deno.exit(64);
   }
-  await bench(options);
+  const interruption = new AbortController();
+  for (const [signal, exit] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
+    Deno.addSignalListener(signal, () => interruption.abort(exit));
+  }
+  try {
+    await bench(options, interruption.signal);
+  } catch (error) {
+    if (!interruption.signal.aborted) throw error;
+    Deno.exit(interruption.signal.reason);
+  }
+  Deno.exit();
 }
 
-async function bench(options: Options): Promise<void> {
+/** @param signal ends it, once the image that is being made is made */
+async function bench(options: Options, signal: AbortSignal): Promise<void> {
   const dir = await Deno.makeTempDir({ dir: options.dir, prefix: "fastmcp-runner-bench-" });
   // The registry's storage too.
   Deno.env.set("TMPDIR", dir);
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    Deno.addSignalListener(signal, () => {
-      Deno.removeSync(dir, { recursive: true });
-      Deno.exit(signal === "SIGINT" ? 130 : 143);
-    });
-  }
+  let registry: BenchRegistry | undefined;
   try {
     await Deno.chmod(dir, 0o755);
     const results: ImageResult[] = [];
@@ -45,9 +51,12 @@ async function bench(options: Options): Promise<void> {
     for (const name of options.images) {
       console.error(`making the image "${name}"`);
       const image = await makeImage(name, dir, options.scale);
-      await using registry = await serve([image]);
+      signal.throwIfAborted();
+      registry = await serve([image]);
       registryName = registry.name;
-      results.push(await compare(image, registry, dir, options));
+      results.push(await compare(image, registry, dir, options, signal));
+      await registry.stop();
+      registry = undefined;
       await Deno.remove(image.layout, { recursive: true });
     }
     const selected = CONTENDERS.filter(({ name }) => options.contenders.includes(name));
@@ -68,6 +77,7 @@ async function bench(options: Options): Promise<void> {
     }
     if (options.docs) await writeIntoDocs(report);
   } finally {
+    await registry?.stop();
     await Deno.remove(dir, { recursive: true });
   }
 }
@@ -78,6 +88,7 @@ async function compare(
   registry: BenchRegistry,
   dir: string,
   options: Options,
+  signal: AbortSignal,
 ): Promise<ImageResult> {
   const measured = CONTENDERS
     .filter(({ name }) => options.contenders.includes(name))
@@ -89,7 +100,7 @@ async function compare(
       const place = { image, reference, dir: `${dir}/run` };
       await Deno.mkdir(place.dir);
       await Deno.mkdir(`${place.dir}/root`);
-      const cost = await measure(contender.command(place), ENV);
+      const cost = await measure(contender.command(place), ENV, signal);
       const tree = await readTree(`${place.dir}/${contender.tree}`);
       requireEqual(contender.name, tree, image.expected);
       await Deno.remove(place.dir, { recursive: true });

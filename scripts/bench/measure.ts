@@ -22,10 +22,16 @@ exec "$DENO" run -A --quiet --no-config "$USAGE" >&3`;
 const Usage = z.object({ seconds: z.number(), peak: z.number() });
 const TIMEOUT_MS = 600_000;
 
-/** Runs a command to its end. @throws when it fails, with what it wrote */
+/**
+ * Runs a command to its end.
+ *
+ * @param signal ends it with all its processes
+ * @throws when it fails, with what it wrote
+ */
 export async function measure(
   command: readonly string[],
   env: Readonly<Record<string, string>>,
+  signal: AbortSignal,
 ): Promise<Cost> {
   const child = new Deno.Command("/bin/sh", {
     args: ["-c", `exec 3>&1; ${SCRIPT}`, "sh", ...command],
@@ -34,8 +40,12 @@ export async function measure(
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
-    signal: AbortSignal.timeout(TIMEOUT_MS),
+    // A process group of its own, which can be ended as a whole.
+    detached: true,
   }).spawn();
+  const end = () => Deno.kill(-child.pid, "SIGKILL");
+  const ending = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
+  ending.addEventListener("abort", end);
   const errors = new Response(child.stderr).text();
   const lines: { readonly text: string; readonly at: number }[] = [];
   let rest = "";
@@ -46,10 +56,11 @@ export async function measure(
     for (const line of parts) lines.push({ text: line, at });
   }
   await child.status;
-  const [begin, end, usage] = lines;
-  if (begin === undefined || end?.text !== "end 0" || usage === undefined) {
-    throw new Error(`${command[0]} failed (${end?.text ?? "killed"}):\n${await errors}`);
+  ending.removeEventListener("abort", end);
+  const [begin, ended, usage] = lines;
+  if (begin === undefined || ended?.text !== "end 0" || usage === undefined) {
+    throw new Error(`${command[0]} failed (${ended?.text ?? "killed"}):\n${await errors}`);
   }
   const { seconds, peak } = Usage.parse(JSON.parse(usage.text));
-  return { wall: end.at - begin.at, cpu: seconds * 1000, peak };
+  return { wall: ended.at - begin.at, cpu: seconds * 1000, peak };
 }

@@ -3,10 +3,12 @@ import { onPath } from "../../tests/peers.ts";
 import { type BenchImage, TAG } from "./images.ts";
 
 /** A registry in another process, holding the benchmark's images. */
-export interface BenchRegistry extends AsyncDisposable {
+export interface BenchRegistry {
   readonly name: string;
   /** `127.0.0.1:PORT` */
   readonly host: string;
+  /** Ends it; a second time does nothing. */
+  stop(): Promise<void>;
 }
 
 /** Serves images from the distribution registry where it and skopeo are installed, else embedded. */
@@ -21,10 +23,11 @@ export async function serve(images: readonly BenchImage[]): Promise<BenchRegistr
     await registry.stop();
     throw error;
   }
+  let stopped: Promise<void> | undefined;
   return {
     name: "docker-registry",
     host: registry.host,
-    [Symbol.asyncDispose]: () => registry.stop(),
+    stop: () => stopped ??= registry.stop(),
   };
 }
 
@@ -44,10 +47,13 @@ async function serveEmbedded(images: readonly BenchImage[]): Promise<BenchRegist
   const reader = server.stdout.pipeThrough(new TextDecoderStream()).getReader();
   const { value } = await reader.read();
   if (value === undefined) throw new Error("The embedded registry did not start");
+  let stopped = false;
   return {
     name: "the embedded registry",
     host: value.trim(),
-    async [Symbol.asyncDispose]() {
+    async stop() {
+      if (stopped) return;
+      stopped = true;
       server.kill("SIGTERM");
       await reader.cancel();
       await server.status;
