@@ -12,7 +12,9 @@ export async function listing(
   const format = "%y\\t%m\\t%U:%G\\t%T@\\t%i\\t%n\\t%l\\t%p\\0";
   const found = await output("find", [...real, "-printf", format], root);
   const sums = await hashes(root, real);
-  const records = found.split("\0").slice(0, -1).map((record) => record.split("\t") as Fields);
+  const records = found.split("\0").slice(0, -1).map((record) =>
+    record.split("\t") as unknown as Fields
+  );
   const names = new Map<string, string[]>();
   for (const [type, , , , inode, , , path] of records) {
     if (type !== "d") names.set(inode, [...names.get(inode) ?? [], path].sort());
