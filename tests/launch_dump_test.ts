@@ -67,7 +67,7 @@ const ROWS: readonly Row[] = [
   {
     name: "a program on the image's PATH, behind a conflicting entrypoint",
     config: { Entrypoint: ["/entrypoint.sh"], Cmd: ["dump", "x"], Env: ["PATH=/app/bin:/usr/bin"] },
-    expect: { argv: ["dump", "x"] },
+    expect: { argv: ["R/app/bin/dump", "x"] },
     expectEnv: { PATH: "/app/bin:/usr/bin" },
   },
   {

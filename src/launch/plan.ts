@@ -85,7 +85,7 @@ export function planExec(input: PlanInput): ExecPlan {
     cwd = under(root, config.workingDir ?? "/");
   }
 
-  const argv = mapArguments(root, commandOf(config, settings.args), facts);
+  let argv = mapArguments(root, commandOf(config, settings.args), facts);
   let file: string;
   try {
     file = findProgram(root, argv[0], environment.env["PATH"] ?? "", cwd, facts);
@@ -94,6 +94,8 @@ export function planExec(input: PlanInput): ExecPlan {
     warnings.push(`the program "${argv[0]}" is not on disk yet`);
     file = argv[0];
   }
+  // A program that looks for itself on PATH (a venv's python does) would find the host's.
+  if (root !== "/" && file.startsWith(`${root}/`)) argv = [file, ...argv.slice(1)];
   return {
     ...mapInterpreter(root, file, argv, facts),
     env: environment.env,

@@ -113,7 +113,7 @@ const PLANS: readonly [string, Case, Partial<ExecPlan>][] = [
     {
       file: `${R}/app/bin/tool`,
       argv: [
-        "tool",
+        `${R}/app/bin/tool`,
         `${R}/app/main.js`,
         "/etc/hosts",
         "app/x",
