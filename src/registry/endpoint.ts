@@ -32,7 +32,8 @@ export class Endpoint {
   readonly #rangeless = new Set<Digest>();
 
   constructor(spec: EndpointSpec, transport: Transport) {
-    this.#spec = spec;
+    // The authorizer alone keeps secrets, so that it alone must forget them.
+    this.#spec = { ...spec, credential: undefined, session: undefined };
     this.#transport = transport;
     this.#schemes = spec.schemes;
     this.#authorizer = new Authorizer({ ...spec, transport });
@@ -187,8 +188,10 @@ export class Endpoint {
       try {
         const reply = await this.#transport.send({ method: "GET", url });
         await reply.discard();
-        // What a TLS port says to plain HTTP.
-        if (scheme === "http" && reply.status === 400) continue;
+        // What a TLS port says to plain HTTP, and what a host says that has both.
+        if (scheme === "http" && (reply.status === 400 || reply.url.protocol === "https:")) {
+          continue;
+        }
         return scheme;
       } catch (error) {
         if (!(error instanceof Fault)) throw error;

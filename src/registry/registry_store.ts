@@ -29,7 +29,8 @@ export class RegistryStore implements ImageStore {
   #resolved: Promise<ManifestDocument> | undefined;
 
   constructor(spec: RegistrySpec, log: Logger, signal?: AbortSignal) {
-    this.#spec = spec;
+    // The endpoints hold secrets and forget them: no copy of theirs is kept.
+    this.#spec = { ...spec, endpoints: [] };
     this.#log = log;
     this.#name = formatReference(spec.reference);
     const signals = [this.#abort.signal, ...(signal === undefined ? [] : [signal])];

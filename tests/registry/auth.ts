@@ -14,6 +14,8 @@ export function withBasic(handler: Handler, user: string, password: string): Han
 export interface TokenServerOptions {
   /** How long a token is good for. */
   readonly lifetimeMs: number;
+  /** How many requests a token is good for. @default any number */
+  readonly uses?: number;
   /** What `expires_in` says. @default the lifetime */
   readonly saidSeconds?: number;
   /** Which field the token is in. @default "token" */
@@ -30,20 +32,20 @@ export interface TokenServer extends AsyncDisposable {
   readonly requests: readonly string[];
   /** Every secret it has given out. */
   readonly secrets: readonly string[];
-  /** Lets through only requests with a token that has not ended. */
+  /** Lets through only requests with a token that has not ended or been used up. */
   guard(handler: Handler): Handler;
 }
 
 /** A token server (distribution's token specification) with opaque tokens. */
 export function serveTokens(options: TokenServerOptions): TokenServer {
-  const tokens = new Map<string, number>();
+  const tokens = new Map<string, { readonly end: number; uses: number }>();
   const requests: string[] = [];
   const secrets: string[] = [];
   let refreshToken = options.refreshToken;
 
   const grant = () => {
     const token = `tok-${crypto.randomUUID()}`;
-    tokens.set(token, Date.now() + options.lifetimeMs);
+    tokens.set(token, { end: Date.now() + options.lifetimeMs, uses: options.uses ?? Infinity });
     secrets.push(token);
     const expires_in = options.saidSeconds ?? options.lifetimeMs / 1000;
     const body: Record<string, unknown> = { [options.field ?? "token"]: token, expires_in };
@@ -80,7 +82,10 @@ export function serveTokens(options: TokenServerOptions): TokenServer {
     secrets,
     guard: (handler) => (request) => {
       const token = /^Bearer (.+)$/.exec(request.headers.get("authorization") ?? "")?.[1] ?? "";
-      if ((tokens.get(token) ?? 0) > Date.now()) return handler(request);
+      const state = tokens.get(token);
+      if (state !== undefined && state.end > Date.now() && state.uses-- > 0) {
+        return handler(request);
+      }
       const repository = /^\/v2\/(.+)\/(manifests|blobs)\//.exec(new URL(request.url).pathname)
         ?.[1];
       return Promise.resolve(unauthorized(
