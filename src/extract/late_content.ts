@@ -37,6 +37,8 @@ export class LateFiles {
   /** Left-out paths that are hard links to nodes inside. */
   readonly #kept = new Map<ByteString, ByteString>();
   readonly #wanted = new Map<number, WantedEntry[]>();
+  /** Left-out files that links lead elsewhere than their records say. */
+  readonly #found = new Map<ByteString, Provider>();
   /** The layer that the three below are of. */
   #indexed: number | undefined;
   #targets = new Set<ByteString>();
@@ -73,12 +75,16 @@ export class LateFiles {
       file: (entry, path) => this.#node({ layer, entry }, path),
       symlink: (link) => this.#symlinkNode(link),
       keep: (path, directory, name) => this.#keep(path, directory, name),
-      drop: (path) => void this.#kept.delete(path),
+      found: (path, entry) => this.#found.set(path, { layer, entry }),
+      drop: (path) => {
+        this.#kept.delete(path);
+        this.#found.delete(path);
+      },
       dropBelow: (path, spares) => this.#dropBelow(path, spares),
       link: (path, target) => {
         const kept = this.#kept.get(target);
         if (kept !== undefined) return { directory: this.#directory, name: kept };
-        const provider = this.#provider(layer, target);
+        const provider = this.#found.get(target) ?? this.#provider(layer, target);
         if (provider === undefined) {
           throw new ArchiveError(
             `"${fromByteString(path)}" is a hard link to "${fromByteString(target)}", ` +
@@ -115,8 +121,8 @@ export class LateFiles {
   }
 
   #dropBelow(path: ByteString, spares: (path: ByteString) => boolean): void {
-    for (const kept of this.#kept.keys()) {
-      if (isWithin(kept, path) && !spares(kept)) this.#kept.delete(kept);
+    for (const left of [this.#kept, this.#found]) {
+      for (const at of left.keys()) if (isWithin(at, path) && !spares(at)) left.delete(at);
     }
   }
 

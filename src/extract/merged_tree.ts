@@ -37,6 +37,8 @@ export interface LateContent {
   symlink(link: LeftOutLink): LateNode;
   /** A left-out path is a hard link to this node inside, which later links may name by it. */
   keep(path: ByteString, directory: Directory, name: ByteString): void;
+  /** A left-out file has another path than its record says, since links lead there. */
+  found(path: ByteString, entry: number): void;
   /** A left-out path is something else now. */
   drop(path: ByteString): void;
   /** Everything at and below a left-out path is gone, but for what is spared. */
@@ -160,12 +162,20 @@ export class MergedTree {
   #applyLeftOut(record: Record, path: ByteString, isAncestor: boolean): void {
     let link: LeftOutLink | undefined;
     const isDirectory = record[0] === DIRECTORY;
+    if (record[0] !== LINK) this.#layer.late.drop(path);
     switch (record[0]) {
       case FILE:
-      case SYMLINK:
+      case SYMLINK: {
         // By name it was inside, so its node was made; where it really lies it is left out.
-        if (record[0] === SYMLINK) link = this.#nodeAsLink(String(record[2]));
-        this.#layer.nodes.unlink(String(record[2]));
+        const { nodes, late } = this.#layer;
+        const name = String(record[2]);
+        if (record[0] === SYMLINK) link = this.#nodeAsLink(name);
+        else late.keep(path, nodes, name);
+        nodes.unlink(name);
+        break;
+      }
+      case LEFT_OUT_FILE:
+        if (record[1] !== path) this.#layer.late.found(path, record[2]);
         break;
       case LEFT_OUT_SYMLINK:
         link = leftOutLink(record);
@@ -174,7 +184,6 @@ export class MergedTree {
         link = this.#leftOutHardLink(path, record[2]);
         break;
     }
-    if (record[0] !== LINK) this.#layer.late.drop(path);
     if (isAncestor && !isDirectory) this.#remove(path);
     if (link !== undefined) {
       this.#paths.setLeftOut(path, link);
