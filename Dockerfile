@@ -11,10 +11,10 @@ ARG BUILDPLATFORM
 ARG RUNNER_BASE=cgr.dev/chainguard/wolfi-base:latest@sha256:05d24163df148be377275af8374c16523a1dc7e19bf4f1c689784791553c5e45
 
 FROM --platform=${BUILDPLATFORM} ${BUILD_BASE} AS build
-ARG TARGETARCH=amd64
+ARG TARGETARCH
 WORKDIR /src
 COPY . .
-RUN scripts/build-executable.sh "$TARGETARCH" /out/fastmcp-runner
+RUN scripts/build-executable.sh "${TARGETARCH:-$(dpkg --print-architecture)}" /out/fastmcp-runner
 
 FROM scratch AS static
 COPY --from=build /out/fastmcp-runner /fastmcp-runner
