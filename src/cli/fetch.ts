@@ -16,6 +16,7 @@ import { type Owner, ownerOf, userSpec } from "../launch/user.ts";
 import type { Logger } from "../log.ts";
 import { threadStatus } from "../os/process.ts";
 import { formatPlatform, hostPlatform } from "../reference/platform.ts";
+import { makeRoot } from "./root.ts";
 import { storeFor } from "../store/open.ts";
 import type { ImageStore } from "../store/store.ts";
 
@@ -87,8 +88,14 @@ export async function fetchTree(
   log: Logger,
   signal: AbortSignal,
 ): Promise<ImageFiles> {
-  const { imageFiles } = await extract({ image, store, settings, owner, log, signal });
-  return imageFiles;
+  const unmakeRoot = makeRoot(settings.root);
+  try {
+    const { imageFiles } = await extract({ image, store, settings, owner, log, signal });
+    return imageFiles;
+  } catch (error) {
+    unmakeRoot();
+    throw error;
+  }
 }
 
 /** Whom the files will belong to; where that is known by number, root must let that user in. */
