@@ -1,4 +1,4 @@
-import { Exit, RunnerError } from "../errors.ts";
+import { Exit, reason, RunnerError } from "../errors.ts";
 import { createLogger, LOG_FORMATS, LOG_LEVELS, type Logger } from "../log.ts";
 import { type Env, parseSettings } from "../config/parse.ts";
 import { guardProcess, type Start } from "../launch/guard.ts";
@@ -8,6 +8,9 @@ import { COMMANDS } from "./commands.ts";
 import { helpText } from "./help.ts";
 import { VERSION } from "./version.ts";
 
+/** EX_SOFTWARE of sysexits(3): a fault of the runner's own, which the contract has no status for. */
+const UNEXPECTED = 70;
+
 /**
  * Runs a command line. What a command needs is loaded when it runs, so that a health probe does not
  * pay for the registry client.
@@ -15,56 +18,76 @@ import { VERSION } from "./version.ts";
  * @returns the process's exit status; never returns where the process has become the server
  */
 export async function main(argv: readonly string[]): Promise<number> {
-  const start = guardProcess();
-  let log = earlyLogger(start.env);
+  const reporter = new Reporter();
+  // What nobody awaits ends the process like any failure: in one line.
+  globalThis.addEventListener("unhandledrejection", (event) => {
+    event.preventDefault();
+    Deno.exit(reporter.report(event.reason));
+  });
   try {
-    const invocation = parseArguments(argv);
-    wipeArguments(secretValues(invocation));
-    const { command, switches, flags } = invocation;
-    if (switches.has("help") || command === "help") {
-      print(helpText(command === "help" ? invocation.topic : command));
-      return Exit.ok;
-    }
-    if (command === "version") {
-      print(`${VERSION}\n`);
-      return Exit.ok;
-    }
-    const settings = parseSettings(flags, start.env, COMMANDS[command].required);
-    const secrets = [settings.registryLogin?.password ?? ""];
-    log = createLogger({ level: settings.logLevel, format: settings.logFormat, secrets });
-    if (flags.values["registry-password"] !== undefined) {
-      log.warn("--registry-password is visible to other users of this system: use the variable");
-    }
-    if (command === "health") {
-      const { health } = await import("../mcp/health.ts");
-      return await health(settings, log);
-    }
-    if (command === "pull") {
-      const { pull } = await import("./pull.ts");
-      return await pull(settings, start, log);
-    }
-    const { run } = await import("./run.ts");
-    return await run(settings, start, log, {
-      dryRun: switches.has("dry-run"),
-      json: switches.has("json"),
-    });
+    const start = guardProcess();
+    reporter.log = earlyLogger(start.env);
+    return await command(parseArguments(argv), start, reporter);
   } catch (error) {
-    return report(error, log, start);
+    return reporter.report(error);
   }
 }
 
-/** The one line (or a line for each violation) that a user sees of a failure. */
-function report(error: unknown, log: Logger, start: Start): number {
-  if (error instanceof RunnerError) {
-    for (const line of error.message.split("\n")) log.error(line);
-    log.debug("where it failed", { stack: error.stack, cause: stackOf(error.cause) });
-    return error.exit;
+async function command(
+  invocation: Invocation,
+  start: Start,
+  reporter: Reporter,
+): Promise<number> {
+  wipeArguments(secretValues(invocation));
+  const { command, switches, flags } = invocation;
+  if (switches.has("help") || command === "help") {
+    print(helpText(command === "help" ? invocation.topic : command));
+    return Exit.ok;
   }
-  const message = error instanceof Error ? error.message : String(error);
-  const level = start.env["LOG_LEVEL"] === "debug" ? "" : " (LOG_LEVEL=debug shows where)";
-  log.error(`unexpected failure: ${message}${level}`);
-  log.debug("where it failed", { stack: stackOf(error) });
-  return 70;
+  if (command === "version") {
+    print(`${VERSION}\n`);
+    return Exit.ok;
+  }
+  const settings = parseSettings(flags, start.env, COMMANDS[command].required);
+  const log = createLogger({
+    level: settings.logLevel,
+    format: settings.logFormat,
+    secrets: [settings.registryLogin?.password ?? ""],
+  });
+  reporter.log = log;
+  if (flags.values["registry-password"] !== undefined) {
+    log.warn("--registry-password could be seen in the process list: REGISTRY_PASSWORD can not");
+  }
+  if (command === "health") {
+    const { health } = await import("../mcp/health.ts");
+    return await health(settings, log);
+  }
+  if (command === "pull") {
+    const { pull } = await import("./pull.ts");
+    return await pull(settings, start, log);
+  }
+  const { run } = await import("./run.ts");
+  return await run(settings, start, log, {
+    dryRun: switches.has("dry-run"),
+    json: switches.has("json"),
+  });
+}
+
+/** Tells the user of a failure, by the logger there is at that moment. */
+class Reporter {
+  log: Logger = earlyLogger({});
+
+  /** One line, or a line for each violation; the stack only at debug. @returns the exit status */
+  report(error: unknown): number {
+    const known = error instanceof RunnerError;
+    const message = known
+      ? error.message
+      : `unexpected failure (--log-level debug shows where): ${reason(error).split("\n", 1)[0]}`;
+    for (const line of message.split("\n")) this.log.error(line);
+    const cause = error instanceof Error ? stackOf(error.cause) : undefined;
+    this.log.debug("where it failed", { stack: stackOf(error), cause });
+    return known ? error.exit : UNEXPECTED;
+  }
 }
 
 function stackOf(error: unknown): string | undefined {
