@@ -36,7 +36,7 @@ const survived: readonly Case[] = [
   {
     name: "a stall in the middle",
     actions: [{ kind: "stall", after: 100_000 }],
-    retry: /no byte for 0.2 s/,
+    retry: /no byte for 0.6 s/,
   },
   {
     name: "a clean end that is too early",
@@ -85,7 +85,7 @@ for (const { name, actions, retry, atMost = SIZE } of survived) {
   Deno.test(`survived: ${name}`, async () => {
     await using server = layerFaults(...actions);
     const { log, lines } = recordingLog();
-    const spec = await quickSpec(`${server.host}/org/app:v1`, log, { stallTimeoutMs: 200 });
+    const spec = await quickSpec(`${server.host}/org/app:v1`, log, { stallTimeoutMs: 600 });
     await pullWhole(spec, log);
     assert(server.blobBytes - written.config.size <= atMost, `${server.blobBytes} bytes sent`);
     const retries = lines.filter((line) => line.includes("[INFO]"));

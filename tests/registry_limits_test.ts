@@ -45,7 +45,7 @@ Deno.test("Retry-After is obeyed, in seconds and as a date", async () => {
     const started = performance.now();
     await pullWhole(await quickSpec(`${server.host}/org/app:v1`, log), log);
     const took = performance.now() - started;
-    assert(took > 950 && took < 4000, `${took} ms`);
+    assert(took > 950 && took < 10_000, `${took} ms`);
   }
 });
 
@@ -127,7 +127,7 @@ Deno.test("the deadline of the whole pull ends it, in the middle of a stall", as
   const error = await assertRejects(() => pullWhole(spec, log), RunnerError);
   assertEquals(error.exit, 69);
   assertMatch(error.message, /not done within RUNNER_PULL_TIMEOUT/);
-  assert(performance.now() - started < 1500);
+  assert(performance.now() - started < 5000);
 });
 
 Deno.test("an abort ends a stalled pull at once with its own reason", async () => {
@@ -139,19 +139,19 @@ Deno.test("an abort ends a stalled pull at once with its own reason", async () =
   setTimeout(() => abort.abort(new Error("interrupted")), 100);
   const started = performance.now();
   await assertRejects(() => readLayers(store, image), Error, "interrupted");
-  assert(performance.now() - started < 300);
+  assert(performance.now() - started < 1500);
   store.close();
 });
 
 Deno.test("a slow reader is no stall", async () => {
   await using server = layerFaults();
   const { log, lines } = recordingLog();
-  const spec = await quickSpec(`${server.host}/org/app:v1`, log, { stallTimeoutMs: 100 });
+  const spec = await quickSpec(`${server.host}/org/app:v1`, log, { stallTimeoutMs: 600 });
   const store = openStore(spec, log);
   const image = await resolve(store);
   let first = true;
   for await (const _ of store.blob(image.layers[0]!.blob)) {
-    if (first) await new Promise((wake) => setTimeout(wake, 400));
+    if (first) await new Promise((wake) => setTimeout(wake, 1500));
     first = false;
   }
   store.close();

@@ -22,6 +22,10 @@ const SEED = Number(Deno.env.get("SOAK_SEED") ?? "20260115");
 const PASSWORD = "p4ssword-of-the-soak";
 const SIGNATURE = "s1gnature-of-the-soak";
 const LAYERS = 4;
+/** On a machine too busy to do more in the time. */
+const AT_LEAST = 12;
+/** Long enough that a busy machine's own pauses are no faults. */
+const STALL_MS = 300;
 const FILE_SIZE = 60_000;
 
 Deno.test(`soak: random faults for ${SECONDS} s, seed ${SEED}`, async () => {
@@ -79,12 +83,12 @@ Deno.test(`soak: random faults for ${SECONDS} s, seed ${SEED}`, async () => {
   const messages: string[] = [];
   const end = performance.now() + SECONDS * 1000;
   let pulls = 0;
-  while (performance.now() < end) {
+  while (performance.now() < end || pulls < AT_LEAST) {
     pulls++;
     badness = pick([0, 0.2, 0.4, 0.7]);
     falsified = false;
     const mirrors = pulls % 3 === 0 ? { [origin.host]: [`http://${mirror.host}`] } : {};
-    const changes = { registryLogin: login, mirrors, stallTimeoutMs: 100 };
+    const changes = { registryLogin: login, mirrors, stallTimeoutMs: STALL_MS };
     const spec = await quickSpec(`${origin.host}/org/app:v1`, log, changes);
     const store = openStore(spec, log);
     const root = await Deno.makeTempDir({ dir });

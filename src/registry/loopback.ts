@@ -15,11 +15,11 @@ export function exemptLoopback(): void {
   const names = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"];
   const set = names.some((name) => Deno.env.get(name) || Deno.env.get(name.toLowerCase()));
   if (!set) return;
-  // The runtime reads one of the two; keep to the one that is set.
-  for (const name of ["NO_PROXY", "no_proxy"]) {
-    const listed = Deno.env.get(name);
-    if (name === "no_proxy" && listed === undefined) continue;
-    const missing = LOOPBACK.filter((entry) => !(listed ?? "").split(",").includes(entry));
-    if (missing.length > 0) Deno.env.set(name, [...(listed ? [listed] : []), ...missing].join(","));
+  // The runtime reads but one of the two spellings: what is set is added to, and nothing hidden.
+  const listed = ["NO_PROXY", "no_proxy"].filter((name) => Deno.env.get(name) !== undefined);
+  for (const name of listed.length === 0 ? ["NO_PROXY"] : listed) {
+    const entries = (Deno.env.get(name) ?? "").split(",").filter((entry) => entry !== "");
+    const missing = LOOPBACK.filter((entry) => !entries.includes(entry));
+    if (missing.length > 0) Deno.env.set(name, [...entries, ...missing].join(","));
   }
 }
