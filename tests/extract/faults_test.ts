@@ -1,0 +1,224 @@
+import { assert } from "@std/assert/assert.js";
+import { assertEquals } from "@std/assert/equals.js";
+import { Exit } from "../../src/errors.ts";
+import { archive } from "../archive_builder.ts";
+import { rootTest } from "../peers.ts";
+import { blobPath, writeLayout } from "../registry/layout.ts";
+import { runnerCommand, runnerEnv } from "../runner.ts";
+import { listTree } from "../tree.ts";
+import { extractArchives, extractLayout, withRoot } from "./harness.ts";
+import { Random } from "./random.ts";
+
+/** A root with something of its own everywhere that the image below writes to. */
+async function prepare(root: string): Promise<void> {
+  await Deno.mkdir(`${root}/app/lib`, { recursive: true });
+  await Deno.mkdir(`${root}/data`);
+  await Deno.mkdir(`${root}/etc`);
+  await Deno.writeTextFile(`${root}/app/replaced`, "before");
+  await Deno.writeTextFile(`${root}/app/lib/0`, "before");
+  await Deno.writeTextFile(`${root}/data/kept`, "before");
+  await Deno.writeTextFile(`${root}/etc/passwd`, "before");
+}
+
+function image(files = 200) {
+  const random = new Random(1);
+  const base = archive().dir("app").dir("app/lib");
+  for (let i = 0; i < files; i++) base.file(`app/lib/${i}`, random.bytes(random.int(3000)));
+  const upper = archive().file("app/replaced", "after").file("opt/new", "after")
+    .file("data/seed", "after").whiteout("app/lib/1").link("app/linked", "app/lib/2");
+  return [base.build(), upper.build()];
+}
+
+/** What a root holds but for the times of directories that staging came and went in. */
+function content(root: string): string {
+  return listTree(root).split("\n").map((line) => line.replace(/^(d \S+ \S+) \S+/, "$1"))
+    .join("\n");
+}
+
+Deno.test("a blob that is wrong anywhere leaves the root as it was", async (t) => {
+  const faults: readonly (readonly [string, (blob: Uint8Array) => Uint8Array, RegExp])[] = [
+    ["its last byte", (b) => b.with(b.length - 1, b.at(-1)! ^ 1), /digest|incorrect|gzip/],
+    ["its first byte", (b) => b.with(0, 0), /digest|bytes|checksum|cut short/],
+    ["a byte in the middle", (b) => b.with(b.length >> 1, b[b.length >> 1]! ^ 1), /./],
+    ["cut in the middle", (b) => b.subarray(0, b.length >> 1), /./],
+    ["cut by a byte", (b) => b.subarray(0, -1), /./],
+    ["empty", () => new Uint8Array(), /./],
+    ["a byte too long", (b) => Uint8Array.from([...b, 0]), /./],
+  ];
+  for (const [name, damage, says] of faults) {
+    await t.step(name, () =>
+      withRoot(async (dir) => {
+        const root = `${dir}/root`;
+        await prepare(root);
+        const layers = image(20).map((tar) => ({ tar, level: 1 }));
+        const written = await writeLayout(`${dir}/l`, { tag: "t", layers, config: { Cmd: ["x"] } });
+        const blob = blobPath(`${dir}/l`, written.layers[1]!.digest);
+        await Deno.writeFile(blob, damage(await Deno.readFile(blob)));
+        const before = content(root);
+        const { error } = await extractLayout(`${dir}/l`, { root });
+        assertEquals(error?.exit, Exit.data, error?.message);
+        assert(says.test(error!.message), error!.message);
+        assertEquals(content(root), before);
+      }));
+  }
+});
+
+Deno.test("an archive cut at every block is refused or whole, and never half", async () => {
+  const whole = archive().file("app/a", "A".repeat(600)).pax({ path: "app/b" }).file("x", "B")
+    .gnuLongName("app/c").symlink("x", "a").build();
+  let refused = 0;
+  for (let end = 0; end <= whole.length; end += 256) {
+    await withRoot(async (root) => {
+      const { error } = await extractArchives({ layers: [whole.subarray(0, end)], root });
+      if (error === undefined) return;
+      refused++;
+      assertEquals(error.exit, Exit.data, error.message);
+      assertEquals([...Deno.readDirSync(root)], []);
+    });
+  }
+  assert(refused >= 10, `${refused} of the cuts were refused`);
+});
+
+rootTest("no space, at any size of disk, leaves nothing behind", ["mount"], async (t) => {
+  for (const kib of [16, 64, 200, 400]) {
+    await t.step(`${kib} KiB`, () =>
+      withRoot(async (dir) => {
+        await using _ = await tmpfs(`${dir}/root`, `size=${kib}k`);
+        await prepare(`${dir}/root`);
+        const before = content(`${dir}/root`);
+        const { error } = await extractArchives({ layers: image(400), root: `${dir}/root` });
+        assertEquals(error?.exit, Exit.cannotWrite, error?.message);
+        assert(/no space/.test(error!.message), error!.message);
+        assertEquals(content(`${dir}/root`), before);
+      }));
+  }
+});
+
+rootTest(
+  "no inodes left is told and leaves nothing behind",
+  ["mount"],
+  () =>
+    withRoot(async (dir) => {
+      await using _ = await tmpfs(`${dir}/root`, "nr_inodes=120");
+      await prepare(`${dir}/root`);
+      const before = content(`${dir}/root`);
+      const { error } = await extractArchives({ layers: image(400), root: `${dir}/root` });
+      assertEquals(error?.exit, Exit.cannotWrite, error?.message);
+      assertEquals(content(`${dir}/root`), before);
+    }),
+);
+
+rootTest(
+  "a read-only root is told before anything is read",
+  ["mount"],
+  () =>
+    withRoot(async (dir) => {
+      await using mounted = await tmpfs(`${dir}/root`, "size=1m");
+      await prepare(`${dir}/root`);
+      await mounted.remount("ro");
+      const { error } = await extractArchives({ layers: image(5), root: `${dir}/root` });
+      assertEquals(error?.exit, Exit.cannotWrite);
+      assert(/read-only/.test(error!.message), error!.message);
+    }),
+);
+
+rootTest(
+  "a volume on another mount gets what it lacks and keeps what it has",
+  ["mount"],
+  () =>
+    withRoot(async (dir) => {
+      const root = `${dir}/root`;
+      await Deno.mkdir(`${root}/data`, { recursive: true });
+      await using _ = await tmpfs(`${root}/data`, "size=1m");
+      await Deno.writeTextFile(`${root}/data/kept`, "before");
+      const layer = archive().dir("data").dir("data/d", { mode: 0o750, mtime: 5 })
+        .file("data/d/x", "X", { mtime: 7 }).symlink("data/d/l", "x").file("data/kept", "after")
+        .file("data/new", "N");
+      const { error } = await extractArchives({ layers: [layer.build()], root });
+      assertEquals(error?.message, undefined);
+      assertEquals(await Deno.readTextFile(`${root}/data/kept`), "before");
+      assertEquals(await Deno.readTextFile(`${root}/data/new`), "N");
+      assertEquals(await Deno.readTextFile(`${root}/data/d/l`), "X");
+      assertEquals((await Deno.stat(`${root}/data/d/x`)).mtime?.getTime(), 7000);
+      assertEquals((await Deno.stat(`${root}/data/d`)).mtime?.getTime(), 5000);
+      assertEquals((await Deno.stat(`${root}/data/d`)).mode! & 0o7777, 0o750);
+      const names = [...Deno.readDirSync(`${root}/data`)].map(({ name }) => name).sort();
+      assertEquals(names, ["d", "kept", "new"]);
+    }),
+);
+
+rootTest("a commit that fails half-way is taken back", ["mount"], () =>
+  withRoot(async (dir) => {
+    const root = `${dir}/root`;
+    await prepare(root);
+    // The last thing in the image's order lands on a mount that takes no more.
+    await Deno.mkdir(`${root}/srv/full`, { recursive: true });
+    await using mounted = await tmpfs(`${root}/srv/full`, "size=64k");
+    await mounted.remount("ro");
+    const before = content(root);
+    const [base, upper] = image(20);
+    const last = archive().file("srv/full/x", "x".repeat(100)).build();
+    const { error } = await extractArchives({ layers: [base!, upper!, last], root });
+    assertEquals(error?.exit, Exit.cannotWrite, error?.message);
+    assertEquals(content(root), before);
+  }));
+
+for (const signal of ["SIGTERM", "SIGKILL"] as const) {
+  Deno.test(`${signal} at random moments: whole, or as before after the next run`, async () => {
+    const random = new Random(signal.length);
+    let cut = 0;
+    await withRoot(async (dir) => {
+      const layers = image(3000).map((tar) => ({ tar, level: 1 }));
+      await writeLayout(`${dir}/l`, { tag: "t", layers, config: { Cmd: ["/app/x"] } });
+      for (let i = 0; i < 12; i++) {
+        const root = `${dir}/root-${i}`;
+        await prepare(root);
+        const before = content(root);
+        const [program, ...args] = runnerCommand();
+        const child = new Deno.Command(program, {
+          args: [...args, "pull", `oci:${dir}/l:t`, "--root", root],
+          env: runnerEnv(),
+          clearEnv: true,
+          stdout: "null",
+          stderr: "null",
+        }).spawn();
+        await new Promise((resolve) => setTimeout(resolve, 50 + random.int(900)));
+        try {
+          child.kill(signal);
+        } catch {
+          // It has ended already.
+        }
+        const { code } = await child.status;
+        if (code === 0) {
+          assertEquals(await Deno.readTextFile(`${root}/app/replaced`), "after");
+          continue;
+        }
+        cut++;
+        if (signal === "SIGTERM") {
+          assertEquals(code, Exit.terminated);
+          assertEquals(content(root), before);
+          continue;
+        }
+        // The next run, of an image that is refused, removes and takes back what this one left.
+        const refused = archive().entry({ path: "app/x", flag: "Z" }).build();
+        const { error } = await extractArchives({ layers: [refused], root });
+        assertEquals(error?.exit, Exit.data);
+        assertEquals(content(root), before);
+      }
+    });
+    console.log(`${signal}: ${cut} of 12 runs were cut`);
+  });
+}
+
+async function tmpfs(path: string, options: string) {
+  await Deno.mkdir(path, { recursive: true });
+  const run = async (program: string, args: string[]) => {
+    const { success, stderr } = await new Deno.Command(program, { args }).output();
+    if (!success) throw new Error(`${program}: ${new TextDecoder().decode(stderr)}`);
+  };
+  await run("mount", ["-t", "tmpfs", "-o", options, "tmpfs", path]);
+  return {
+    remount: (how: string) => run("mount", ["-o", `remount,${how}`, path]),
+    [Symbol.asyncDispose]: () => run("umount", ["-l", path]),
+  };
+}
