@@ -30,6 +30,13 @@ import { tar } from "./registry/tar.ts";
 const PEERS = ["docker-registry", "skopeo"];
 const LAYERS = 4;
 
+/** A directory for keys and certificates that goes when the tests are done. */
+async function keysDir(): Promise<string> {
+  const dir = await Deno.makeTempDir({ prefix: "keys-" });
+  globalThis.addEventListener("unload", () => Deno.removeSync(dir, { recursive: true }));
+  return dir;
+}
+
 /** A registry with one image, pushed by skopeo as `org/app:v1`. */
 async function withImage(
   options: DistributionRegistryOptions,
@@ -88,7 +95,7 @@ peerTest("distribution registry: htpasswd", [...PEERS, "htpasswd"], async () => 
 });
 
 peerTest("distribution registry: TLS by a private authority", [...PEERS, "openssl"], async () => {
-  const keys = await Deno.makeTempDir({ prefix: "keys-" });
+  const keys = await keysDir();
   const ca = await makeKeyPair(keys, "authority");
   const tls = await makeKeyPair(keys, "server", ca);
   await withImage({ tls }, undefined, async ({ host }) => {
@@ -124,14 +131,13 @@ peerTest("distribution registry: TLS by a private authority", [...PEERS, "openss
     assertMatch(refused.message, /redirects from https to unencrypted http/);
     await front.shutdown();
   });
-  await Deno.remove(keys, { recursive: true });
 });
 
 /** A registry that wants tokens of 3 s, and its token server. */
 async function withTokens(
   body: (registry: DistributionRegistry, tokens: SignedTokenServer) => Promise<void>,
 ): Promise<void> {
-  const keys = await Deno.makeTempDir({ prefix: "keys-" });
+  const keys = await keysDir();
   const pair = await makeKeyPair(keys, "issuer");
   await using tokens = await serveSignedTokens(pair, 3);
   const token = {
@@ -142,7 +148,6 @@ async function withTokens(
   };
   const { user, password } = tokens.login;
   await withImage({ token }, `${user}:${password}`, (registry) => body(registry, tokens));
-  await Deno.remove(keys, { recursive: true });
 }
 
 peerTest(

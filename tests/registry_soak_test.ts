@@ -32,6 +32,7 @@ Deno.test(`soak: random faults for ${SECONDS} s, seed ${SEED}`, async () => {
   const random = seededRandom(SEED);
   const pick = <T>(items: readonly T[]): T => items[Math.floor(random() * items.length)]!;
   const dir = await Deno.makeTempDir({ prefix: "soak-" });
+  globalThis.addEventListener("unload", () => Deno.removeSync(dir, { recursive: true }));
   const wanted = await makeImage(dir);
 
   const login = { user: "ann", password: PASSWORD };
@@ -128,7 +129,6 @@ Deno.test(`soak: random faults for ${SECONDS} s, seed ${SEED}`, async () => {
   }
   const said = lines.join("") + messages.join("\n");
   for (const secret of [...secrets, SIGNATURE]) assert(!said.includes(secret), "a secret was said");
-  await Deno.remove(dir, { recursive: true });
 });
 
 /** An image of several layers that overlay each other, and the tree it must give. */
