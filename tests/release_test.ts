@@ -18,6 +18,9 @@ Deno.test("an image's tags follow from what was pushed", () => {
   assertThrows(() => imageTags("refs/heads/main", "build", "1.2.3"), Error, `"build"`);
 });
 
+/** The base system's own programs, whatever the tests' PATH is. */
+const SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin";
+
 /** Runs a script of scripts/ with stand-ins for other programs, which note how they are called. */
 async function withStandIns(
   standIns: Readonly<Record<string, string>>,
@@ -30,7 +33,7 @@ async function withStandIns(
       const text = `#!/bin/sh\necho "${name} $*" >> ${folder}/calls\n${body}\n`;
       await Deno.writeTextFile(`${folder}/${name}`, text, { mode: 0o755 });
     }
-    const env = { PATH: `${folder}:/usr/local/bin:/usr/bin:/bin` };
+    const env = { PATH: `${folder}:${SYSTEM_PATH}` };
     const finished = await execute(`${scripts}/${script}`, args, { env, clearEnv: true });
     const calls = await Deno.readTextFile(`${folder}/calls`).catch(() => "");
     return { ...finished, calls: calls.split("\n").slice(0, -1) };
@@ -79,14 +82,16 @@ Deno.test("a release has an executable for each architecture, and their checksum
     const names = [...Deno.readDirSync(output)].map(({ name }) => name).sort();
     const executables = ["fastmcp-runner-linux-amd64", "fastmcp-runner-linux-arm64"];
     assertEquals(names, ["SHA256SUMS", ...executables]);
-    await succeed("sha256sum", ["--check", "--strict", "SHA256SUMS"], { cwd: output });
+    await succeed("/usr/bin/sha256sum", ["--check", "--strict", "SHA256SUMS"], { cwd: output });
   } finally {
     await Deno.remove(output, { recursive: true });
   }
 });
 
 Deno.test("an executable is compiled for no other architecture", async () => {
-  const { code, stderr } = await execute(`${scripts}/build-executable.sh`, ["riscv64", "/nowhere"]);
+  const env = { PATH: SYSTEM_PATH };
+  const script = `${scripts}/build-executable.sh`;
+  const { code, stderr } = await execute(script, ["riscv64", "/nowhere"], { env });
   assertEquals(code, 64);
   assert(stderr.includes('"riscv64"'), stderr);
 });
