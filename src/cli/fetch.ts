@@ -6,7 +6,6 @@ import { resolveImage } from "../image/resolve.ts";
 import type { Image } from "../image/types.ts";
 import { disk } from "../launch/facts.ts";
 import {
-  checkCapabilities,
   checkImageWritable,
   checkWritable,
   openRoot,
@@ -14,7 +13,6 @@ import {
 } from "../launch/preflight.ts";
 import { type Owner, ownerOf, userSpec } from "../launch/user.ts";
 import type { Logger } from "../log.ts";
-import { threadStatus } from "../os/process.ts";
 import { formatPlatform, hostPlatform } from "../reference/platform.ts";
 import { makeRoot } from "./root.ts";
 import { storeFor } from "../store/open.ts";
@@ -72,10 +70,7 @@ export async function prepare(
   const check = { settings, facts: disk, uid, log };
   // What can be told without the image is told before the registry is asked.
   const unwritable = checkWritable(check);
-  if (uid === 0) {
-    checkUser(settings, check, undefined);
-    checkCapabilities(threadStatus());
-  }
+  if (uid === 0) checkUser(settings, check, undefined);
   const { image, store } = await findImage(settings, env, log, signal);
   checkImageWritable(check, image.config, unwritable);
   return { image, store, owner: uid === 0 ? checkUser(settings, check, image) : undefined };

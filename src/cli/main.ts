@@ -6,6 +6,7 @@ import { wipeArguments } from "../os/secrets.ts";
 import { type Invocation, parseArguments } from "./arguments.ts";
 import { COMMANDS } from "./commands.ts";
 import { helpText } from "./help.ts";
+import { print } from "./output.ts";
 import { VERSION } from "./version.ts";
 
 /** EX_SOFTWARE of sysexits(3): a fault of the runner's own, which the contract has no status for. */
@@ -108,9 +109,4 @@ function secretValues({ flags }: Invocation): string[] {
       ? values.map((value) => name === "mcp-env" ? value.slice(value.indexOf("=") + 1) : value)
       : []
   );
-}
-
-function print(text: string): void {
-  let bytes = new TextEncoder().encode(text);
-  while (bytes.length > 0) bytes = bytes.subarray(Deno.stdout.writeSync(bytes));
 }

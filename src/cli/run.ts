@@ -1,5 +1,5 @@
 import type { Settings } from "../config/settings.ts";
-import { Exit } from "../errors.ts";
+import { Exit, RunnerError } from "../errors.ts";
 import type { ImageFiles } from "../extract/extract.ts";
 import type { Image } from "../image/types.ts";
 import { becomeServer } from "../launch/become.ts";
@@ -7,11 +7,14 @@ import { diagnose } from "../launch/diagnose.ts";
 import { disk } from "../launch/facts.ts";
 import type { Start } from "../launch/guard.ts";
 import { type ExecPlan, planExec, type UnresolvedUser } from "../launch/plan.ts";
+import { checkCapabilities } from "../launch/preflight.ts";
 import { printed } from "../launch/print.ts";
 import { isNumeric, resolveUser, type ServerUser, userSpec } from "../launch/user.ts";
 import type { Logger } from "../log.ts";
+import { threadStatus } from "../os/process.ts";
 import { fetchTree, findImage, prepare } from "./fetch.ts";
 import { interruptible } from "./interrupt.ts";
+import { print } from "./output.ts";
 
 export interface RunSwitches {
   /** Print the plan; extract and start nothing. */
@@ -36,9 +39,10 @@ export async function run(
   if (dryRun) {
     const { image } = await findImage(settings, start.env, log, signal);
     const plan = planFor(settings, start, image, undefined);
-    Deno.stdout.writeSync(new TextEncoder().encode(printed(plan, settings, json)));
+    print(printed(plan, settings, json));
     return Exit.ok;
   }
+  checkPrivileges();
   const prepared = await prepare(settings, start.env, log, signal);
   const { image } = prepared;
   // An image that cannot be run is refused before its layers are fetched, as far as that can be told.
@@ -72,6 +76,22 @@ function planFor(
     facts: disk,
     extracted: files !== undefined,
   });
+}
+
+/** What would stop the server from being started, whatever the image. @throws {RunnerError} 64 */
+function checkPrivileges(): void {
+  let status: string;
+  try {
+    status = threadStatus();
+  } catch (cause) {
+    throw new RunnerError(
+      Exit.settings,
+      "cannot read /proc/thread-self/status, without which no server is started, since its " +
+        "privileges could not be checked: mount /proc",
+      { cause },
+    );
+  }
+  if (Deno.uid() === 0) checkCapabilities(status);
 }
 
 /** @returns undefined when the runner is not root, and so stays who it is */
