@@ -1,7 +1,8 @@
 import { assertEquals, assertMatch, assertRejects } from "@std/assert/mod.js";
 import { RunnerError } from "../src/errors.ts";
 import { createLogger } from "../src/log.ts";
-import { openStore, storeFor } from "../src/store/open.ts";
+import { storeFor } from "../src/store/for_settings.ts";
+import { openStore } from "../src/store/open.ts";
 import { peerTest } from "./peers.ts";
 import { succeed } from "./programs.ts";
 import { blobPath, writeIndex, writeLayout, type WrittenImage } from "./registry/layout.ts";
@@ -35,7 +36,7 @@ async function pull(image: string): Promise<string> {
   const store = await storeFor(testSettings({ image }), () => undefined, log);
   const resolved = await resolve(store, image);
   await readLayers(store, resolved);
-  const again = openStore(structuredClone(store.spec), log);
+  const again = await openStore(structuredClone(store.spec), log);
   store.close();
   await readLayers(again, resolved);
   again.close();

@@ -170,7 +170,10 @@ Deno.test("Bearer: a token that ends before it said is renewed in mid-pull", asy
   await using server = serveFaulty(tokens.guard(registry));
   const { log } = recordingLog();
   const spec = await quickSpec(`${server.host}/org/app:v1`, log);
-  const store = openStore(withCredential(spec, { kind: "identity", token: "refresh-0" }), log);
+  const store = await openStore(
+    withCredential(spec, { kind: "identity", token: "refresh-0" }),
+    log,
+  );
   const image = await resolve(store);
   await new Promise((wake) => setTimeout(wake, 200));
   await readLayers(store, image);
@@ -179,7 +182,7 @@ Deno.test("Bearer: a token that ends before it said is renewed in mid-pull", asy
 
   // A Worker has the spec alone, and has to renew too.
   await new Promise((wake) => setTimeout(wake, 200));
-  const worker = openStore(structuredClone(store.spec), log);
+  const worker = await openStore(structuredClone(store.spec), log);
   store.close();
   await readLayers(worker, image);
   worker.close();
@@ -190,7 +193,7 @@ Deno.test("Bearer: a token about to end is renewed before it is refused", async 
   await using tokens = serveTokens({ lifetimeMs: 500 });
   await using server = serveFaulty(tokens.guard(registry));
   const { log } = recordingLog();
-  const store = openStore(await quickSpec(`${server.host}/org/app:v1`, log), log);
+  const store = await openStore(await quickSpec(`${server.host}/org/app:v1`, log), log);
   const image = await resolve(store);
   await new Promise((wake) => setTimeout(wake, 550));
   const before = server.requests.length;
@@ -226,7 +229,7 @@ Deno.test("after close nothing of the login is left in the spec", async () => {
   const { log, lines } = recordingLog();
   const spec = await quickSpec(`${server.host}/org/app:v1`, log);
   const credential = { kind: "password", user: "a", password: "s3cret" } as const;
-  const store = openStore(withCredential(spec, credential), log);
+  const store = await openStore(withCredential(spec, credential), log);
   await readLayers(store, await resolve(store));
   assert(JSON.stringify(store.spec).includes("s3cret"));
   store.close();

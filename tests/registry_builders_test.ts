@@ -97,7 +97,7 @@ async function pushWith(
 
 async function layerTypes(image: string): Promise<Set<string | undefined>> {
   const { log } = recordingLog();
-  const store = openStore(await quickSpec(image, log), log);
+  const store = await openStore(await quickSpec(image, log), log);
   const { layers } = await resolve(store);
   store.close();
   return new Set(layers.map(({ blob }) => blob.mediaType));

@@ -160,7 +160,7 @@ peerTest(
         const before = tokens.count;
         const { log } = recordingLog();
         const spec = await quickSpec(`${host}/org/app:v1`, log, { registryLogin: tokens.login });
-        const store = openStore(spec, log);
+        const store = await openStore(spec, log);
         const image = await resolve(store);
         assertEquals(tokens.count - before, 1);
         const [first, ...others] = image.layers;

@@ -134,7 +134,11 @@ Deno.test("an abort ends a stalled pull at once with its own reason", async () =
   await using server = layerFaults({ kind: "stall", after: 10 });
   const { log } = recordingLog();
   const abort = new AbortController();
-  const store = openStore(await quickSpec(`${server.host}/org/app:v1`, log), log, abort.signal);
+  const store = await openStore(
+    await quickSpec(`${server.host}/org/app:v1`, log),
+    log,
+    abort.signal,
+  );
   const image = await resolve(store);
   setTimeout(() => abort.abort(new Error("interrupted")), 100);
   const started = performance.now();
@@ -147,7 +151,7 @@ Deno.test("a slow reader is no stall", async () => {
   await using server = layerFaults();
   const { log, lines } = recordingLog();
   const spec = await quickSpec(`${server.host}/org/app:v1`, log, { stallTimeoutMs: 600 });
-  const store = openStore(spec, log);
+  const store = await openStore(spec, log);
   const image = await resolve(store);
   let first = true;
   for await (const _ of store.blob(image.layers[0]!.blob)) {
@@ -163,7 +167,7 @@ Deno.test("a tag that moves during the pull does not mix two images", async () =
   const first = await writeLayout(own, { tag: "v1", layers: [{ tar: noise(5000, 2) }] });
   await using server = serveFaulty(registryHandler({ "org/app": own }));
   const { log } = recordingLog();
-  const store = openStore(await quickSpec(`${server.host}/org/app:v1`, log), log);
+  const store = await openStore(await quickSpec(`${server.host}/org/app:v1`, log), log);
   server.plan = ({ method, path }) => {
     if (method === "GET" && path.includes("/manifests/")) assertMatch(path, /@?sha256:/);
     return undefined;

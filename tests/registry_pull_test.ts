@@ -5,7 +5,8 @@ import { resolveImage } from "../src/image/resolve.ts";
 import type { Image } from "../src/image/types.ts";
 import { createLogger } from "../src/log.ts";
 import { hostPlatform } from "../src/reference/platform.ts";
-import { openStore, storeFor } from "../src/store/open.ts";
+import { storeFor } from "../src/store/for_settings.ts";
+import { openStore } from "../src/store/open.ts";
 import type { ImageStore } from "../src/store/store.ts";
 import { writeLayout } from "./registry/layout.ts";
 import { serveRegistry } from "./registry/registry.ts";
@@ -40,7 +41,7 @@ Deno.test("an image in a registry is resolved and its layers arrive whole", asyn
 
   const spec = structuredClone(store.spec);
   store.close();
-  const again = openStore(spec, log);
+  const again = await openStore(spec, log);
   await checkLayers(again, image);
   again.close();
   await Deno.remove(dir, { recursive: true });

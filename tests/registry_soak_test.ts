@@ -91,7 +91,7 @@ Deno.test(`soak: random faults for ${SECONDS} s, seed ${SEED}`, async () => {
     const mirrors = pulls % 3 === 0 ? { [origin.host]: [`http://${mirror.host}`] } : {};
     const changes = { registryLogin: login, mirrors, stallTimeoutMs: STALL_MS };
     const spec = await quickSpec(`${origin.host}/org/app:v1`, log, changes);
-    const store = openStore(spec, log);
+    const store = await openStore(spec, log);
     const root = await Deno.makeTempDir({ dir });
     try {
       const image = await resolve(store);

@@ -15,7 +15,7 @@ import { type Owner, ownerOf, userSpec } from "../launch/user.ts";
 import type { Logger } from "../log.ts";
 import { formatPlatform, hostPlatform } from "../reference/platform.ts";
 import { makeRoot } from "./root.ts";
-import { storeFor } from "../store/open.ts";
+import { storeFor } from "../store/for_settings.ts";
 import type { ImageStore } from "../store/store.ts";
 
 /** An image whose documents are known, and where its layers come from. */

@@ -25,7 +25,7 @@ const log: Logger = {
 };
 
 type Work = (task: LayerTask) => Promise<[LayerBytes, LayerSummary | undefined]>;
-let work: Work | undefined;
+let work: Promise<Work> | undefined;
 
 self.onmessage = async (event: MessageEvent<WorkerRequest>) => {
   const request = event.data;
@@ -35,7 +35,7 @@ self.onmessage = async (event: MessageEvent<WorkerRequest>) => {
   }
   const { task } = request;
   try {
-    const [bytes, summary] = await work!(task);
+    const [bytes, summary] = await (await work!)(task);
     post({ kind: "done", bytes, summary });
   } catch (error) {
     const told = extractionError(`Cannot unpack layer "${task.layer.blob.digest}"`, error);
@@ -48,8 +48,8 @@ self.onmessage = async (event: MessageEvent<WorkerRequest>) => {
   }
 };
 
-function prepare(setup: WorkerSetup): Work {
-  const store = openStore(setup.store, log);
+async function prepare(setup: WorkerSetup): Promise<Work> {
+  const store = await openStore(setup.store, log);
   const allowlist = new Allowlist(setup.paths);
   const { ownership, limits } = setup;
   const meter = new Meter(limits, setup.meter);

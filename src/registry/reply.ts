@@ -1,4 +1,3 @@
-import { z } from "zod";
 import { Fault } from "./fault.ts";
 import { shownText, shownUrl } from "./redact.ts";
 import type { Reply } from "./transport.ts";
@@ -24,15 +23,6 @@ export async function readLimited(
   return bytes;
 }
 
-/** distribution-spec, "Error Codes"; Docker's token endpoints answer with `details` instead. */
-const ErrorBody = z.object({
-  errors: z.array(z.object({ code: z.string().optional(), message: z.string().optional() }))
-    .optional(),
-  details: z.string().optional(),
-  error: z.string().optional(),
-  error_description: z.string().optional(),
-});
-
 const MAX_ERROR_BODY = 16 * 1024;
 
 /**
@@ -54,6 +44,7 @@ async function errorText(reply: Reply): Promise<string> {
     if (error instanceof Fault) return "";
     throw error;
   }
+  const { ErrorBody, parseJson } = await import("./wire.ts");
   const body = parseJson(text, ErrorBody);
   const first = body?.errors?.[0];
   if (first !== undefined) {
@@ -61,17 +52,6 @@ async function errorText(reply: Reply): Promise<string> {
   }
   const said = body?.details ?? body?.error_description ?? body?.error;
   return said === undefined ? "" : shownText(`(${said})`);
-}
-
-/** JSON of a given shape, or undefined for anything else. */
-export function parseJson<T>(text: string, schema: z.ZodType<T>): T | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-  return schema.safeParse(value).data;
 }
 
 /** Statuses that another attempt may get over (contract section 6). */

@@ -6,7 +6,8 @@ import { type Digest, digestAlgorithm, digestHex } from "../reference/digest.ts"
 import { formatImageSource } from "../reference/source.ts";
 import { documentDigest } from "../registry/document.ts";
 import { shownText } from "../registry/redact.ts";
-import { parseJson, readLimited } from "../registry/reply.ts";
+import { readLimited } from "../registry/reply.ts";
+import { parseJson } from "../registry/wire.ts";
 import type { FileSet, StoredFile } from "./files.ts";
 import type { LocalContent } from "./local_store.ts";
 import type { LocalSpec, ManifestDocument } from "./store.ts";

@@ -1,43 +1,21 @@
-import type { Settings } from "../config/settings.ts";
 import type { Logger } from "../log.ts";
-import { Exit, RunnerError } from "../errors.ts";
-import { parseImageSource } from "../reference/source.ts";
-import { registrySpec } from "../registry/open.ts";
-import type { Environment } from "../registry/auth/credentials.ts";
-import { RegistryStore } from "../registry/registry_store.ts";
-import { LocalStore } from "./local_store.ts";
 import type { ImageStore, StoreSpec } from "./store.ts";
 
 /**
- * Opens the store a spec describes, here or in a Worker. Nothing is read or asked yet.
+ * Opens the store a spec describes, here or in a Worker. Nothing is read or asked yet. Only the
+ * kind that is opened is loaded: a layer's Worker waits for its modules.
  *
  * @param signal its abort ends whatever the store is doing, which then throws the signal's reason
  */
-export function openStore(spec: StoreSpec, log: Logger, signal?: AbortSignal): ImageStore {
-  return spec.kind === "registry"
-    ? new RegistryStore(spec, log, signal)
-    : new LocalStore(spec, signal);
-}
-
-export type { Environment };
-
-/**
- * The store of the image that the settings name, with the credentials that belong to it (contract
- * section 6). Throws {@linkcode RunnerError} 64 for an image name or credentials that cannot be read.
- */
-export async function storeFor(
-  settings: Settings,
-  env: Environment,
+export async function openStore(
+  spec: StoreSpec,
   log: Logger,
   signal?: AbortSignal,
 ): Promise<ImageStore> {
-  if (settings.image === undefined) {
-    throw new RunnerError(Exit.settings, "IMAGE is not set: name the image to run");
+  if (spec.kind === "registry") {
+    const { RegistryStore } = await import("../registry/registry_store.ts");
+    return new RegistryStore(spec, log, signal);
   }
-  const source = parseImageSource(settings.image);
-  const { maxManifestSize } = settings;
-  const spec: StoreSpec = source.kind === "registry"
-    ? await registrySpec(source.reference, settings, env, log)
-    : { ...source, maxManifestSize };
-  return openStore(spec, log, signal);
+  const { LocalStore } = await import("./local_store.ts");
+  return new LocalStore(spec, signal);
 }

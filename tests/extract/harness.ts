@@ -4,7 +4,7 @@ import { extract, type Extracted, type ExtractOptions } from "../../src/extract/
 import { resolveImage } from "../../src/image/resolve.ts";
 import { createLogger } from "../../src/log.ts";
 import { hostPlatform } from "../../src/reference/platform.ts";
-import { storeFor } from "../../src/store/open.ts";
+import { storeFor } from "../../src/store/for_settings.ts";
 import { type LayerInput, writeLayout } from "../registry/layout.ts";
 import { testSettings } from "../registry/settings.ts";
 

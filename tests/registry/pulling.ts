@@ -59,7 +59,7 @@ export async function readLayers(store: ImageStore, image: Image): Promise<numbe
 
 /** Opens, resolves, reads all layers, closes. */
 export async function pullWhole(spec: RegistrySpec, log: Logger): Promise<Image> {
-  const store = openStore(spec, log);
+  const store = await openStore(spec, log);
   try {
     const image = await resolve(store);
     await readLayers(store, image);

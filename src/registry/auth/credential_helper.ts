@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { reason } from "../../errors.ts";
 import { shownText } from "../redact.ts";
-import { parseJson } from "../reply.ts";
+import { parseJson } from "../wire.ts";
 import type { Credential } from "./credential.ts";
 
 const HelperReply = z.object({ Username: z.string(), Secret: z.string() });

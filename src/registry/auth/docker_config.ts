@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Credential } from "./credential.ts";
-import { parseJson } from "../reply.ts";
+import { parseJson } from "../wire.ts";
 
 /** Docker's `config.json`, as far as it is about logins; podman's auth files have the same form. */
 const DockerConfigDocument = z.object({

@@ -1,18 +1,10 @@
-import { z } from "zod";
 import { Exit, RunnerError } from "../../errors.ts";
 import { Fault } from "../fault.ts";
 import { shownUrl } from "../redact.ts";
-import { describe, isTransient, parseJson, readLimited, retryAfterMs } from "../reply.ts";
+import { describe, isTransient, readLimited, retryAfterMs } from "../reply.ts";
 import type { Reply, Transport } from "../transport.ts";
 import { basicAuthorization, type Credential } from "./credential.ts";
 import type { Token, TokenGrant } from "./session.ts";
-
-const TokenReply = z.object({
-  token: z.string().optional(),
-  access_token: z.string().optional(),
-  expires_in: z.number().optional(),
-  refresh_token: z.string().optional(),
-});
 
 /** distribution, token specification: what a missing `expires_in` means. */
 const DEFAULT_LIFETIME_S = 60;
@@ -95,6 +87,7 @@ async function granted(
     );
   }
   const bytes = await readLimited(reply.body, MAX_REPLY);
+  const { parseJson, TokenReply } = await import("../wire.ts");
   const body = bytes && parseJson(new TextDecoder().decode(bytes), TokenReply);
   // Docker's field is `token`, OAuth2's `access_token`; some endpoints send both, one empty.
   const value = body?.token || body?.access_token;
