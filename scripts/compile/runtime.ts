@@ -27,6 +27,9 @@ export const RUNTIME_ARGUMENTS: readonly string[] = [
   "--no-lock",
   "--no-remote",
   "--no-npm",
+  // A young generation of 1 MB instead of 16 in each isolate: what is streamed is soon garbage, and
+  // a pull's peak is 30 MiB lower at no measurable cost.
+  "--v8-flags=--max-semi-space-size=1",
 ];
 
 /** The URL of a module that is `source`. */
