@@ -7,8 +7,8 @@ import type { Image } from "../image/types.ts";
 import { disk } from "../launch/facts.ts";
 import {
   checkImageWritable,
+  checkReach,
   checkWritable,
-  openRoot,
   type Preflight,
 } from "../launch/preflight.ts";
 import { type Owner, ownerOf, userSpec } from "../launch/user.ts";
@@ -93,10 +93,10 @@ export async function fetchTree(
   }
 }
 
-/** Whom the files will belong to; where that is known by number, root must let that user in. */
+/** Whom the files will belong to; where that is known by number, that user must be let in. */
 function checkUser(settings: Settings, check: Preflight, image: Image | undefined): Owner {
   if (image === undefined && settings.user === "image") return undefined;
   const owner = ownerOf(userSpec(settings.user, image?.config.user), settings.allowRoot);
-  if (typeof owner === "object") openRoot(check, owner);
+  if (typeof owner === "object") checkReach(check, owner);
   return owner;
 }

@@ -7,7 +7,7 @@ import { diagnose } from "../launch/diagnose.ts";
 import { disk } from "../launch/facts.ts";
 import type { Start } from "../launch/guard.ts";
 import { type ExecPlan, planExec, type UnresolvedUser } from "../launch/plan.ts";
-import { checkCapabilities } from "../launch/preflight.ts";
+import { checkCapabilities, checkReach, openRoot } from "../launch/preflight.ts";
 import { printed } from "../launch/print.ts";
 import { isNumeric, resolveUser, type ServerUser, userSpec } from "../launch/user.ts";
 import type { Logger } from "../log.ts";
@@ -52,6 +52,11 @@ export async function run(
   const plan = planFor(settings, start, image, files);
   for (const warning of plan.warnings) log.warn(warning);
   diagnose(plan, disk);
+  if (plan.user.kind === "become") {
+    const check = { settings, facts: disk, uid: 0, log };
+    checkReach(check, plan.user);
+    openRoot(check, plan.user);
+  }
   // A signal that came while the last steps ran without a pause is still to be heard.
   await new Promise((resolve) => setTimeout(resolve, 0));
   signal.throwIfAborted();

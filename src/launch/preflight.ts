@@ -67,17 +67,17 @@ export function checkImageWritable(
   }
 }
 
+interface Identity {
+  readonly uid: number;
+  readonly gid: number;
+}
+
 /**
- * Makes sure that the server's user can reach a root that is not `/`: `mktemp -d` makes it for its
- * owner alone, so search permission is added to that one directory.
+ * Makes sure that the server's user can get as far as a root that is not `/`.
  *
  * @throws {RunnerError} 64 when a directory above it keeps the user out
  */
-export function openRoot(
-  { settings, facts, log }: Preflight,
-  user: { readonly uid: number; readonly gid: number },
-  chmod: (path: string, mode: number) => void = Deno.chmodSync,
-): void {
+export function checkReach({ settings, facts }: Preflight, user: Identity): void {
   const { root } = settings;
   if (root === "/" || user.uid === 0) return;
   const names = root.split("/").slice(1, -1);
@@ -91,8 +91,21 @@ export function openRoot(
         `mode ${octal(info.mode)}: choose another RUNNER_ROOT, or chmod o+x "${parent}"`,
     );
   }
+}
+
+/**
+ * Opens a root that is not `/` to the server's user: `mktemp -d` makes it for its owner alone, so
+ * search permission is added to that one directory. Done when the run can no longer fail for the
+ * image's sake, since a failed run leaves the root as it was.
+ */
+export function openRoot(
+  { settings, facts, log }: Preflight,
+  user: Identity,
+  chmod: (path: string, mode: number) => void = Deno.chmodSync,
+): void {
+  const { root } = settings;
   const info = facts.stat(root);
-  if (info === undefined || maySearch(info, user)) return;
+  if (root === "/" || user.uid === 0 || info === undefined || maySearch(info, user)) return;
   chmod(root, info.mode | 0o001);
   log.info(`made "${root}" searchable for the server's user`, {
     uid: user.uid,
@@ -121,7 +134,7 @@ export function checkCapabilities(status: string): void {
   );
 }
 
-function maySearch(info: FileFacts, { uid, gid }: { uid: number; gid: number }): boolean {
+function maySearch(info: FileFacts, { uid, gid }: Identity): boolean {
   const shift = info.uid === uid ? 6 : info.gid === gid ? 3 : 0;
   return ((info.mode >> shift) & 1) !== 0;
 }

@@ -6,7 +6,13 @@ import { RunnerError } from "../errors.ts";
 import { createLogger } from "../log.ts";
 import { type Facts, type FileFacts } from "./facts.ts";
 import { fakeFacts } from "./fake_facts.ts";
-import { checkCapabilities, checkImageWritable, checkWritable, openRoot } from "./preflight.ts";
+import {
+  checkCapabilities,
+  checkImageWritable,
+  checkReach,
+  checkWritable,
+  openRoot,
+} from "./preflight.ts";
 
 function checkOf(root: string, facts: Facts, whyNot: (path: string) => string | undefined) {
   const lines: string[] = [];
@@ -95,8 +101,8 @@ Deno.test("a root made for its owner alone is opened to the server's user", () =
 Deno.test("a directory above the root that keeps the user out is a refusal", () => {
   const facts = modes({ "/": {}, "/root": { mode: 0o700 }, "/root/r": {} });
   const { check } = checkOf("/root/r", facts, () => undefined);
-  assertThrows(() => openRoot(check, USER), RunnerError, `"/root" has mode 0700`);
-  openRoot(check, { uid: 0, gid: 0 });
+  assertThrows(() => checkReach(check, USER), RunnerError, `"/root" has mode 0700`);
+  checkReach(check, { uid: 0, gid: 0 });
 });
 
 Deno.test("a root that may not change its user is told before the download", () => {
