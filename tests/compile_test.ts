@@ -42,7 +42,7 @@ globalThis.compileTest = [uno, two, late.default, path === all.default, slashes.
     }, true),
     chunkScript({
       name: "chunk-A.js",
-      source: `var a = 1, two = 2;\nexport {\n  a as one,\n  two\n};\n`,
+      source: `var a = 1;\nvar two = 2;\nexport {\n  a as one,\n  two\n};\n`,
     }, false),
     chunkScript(
       {
@@ -68,6 +68,8 @@ Deno.test("a chunk that cannot be a script is refused, by name", () => {
   assertThrows(refuse(`import a from 'node:fs';\n`), Error, `"a.js"`);
   assertThrows(refuse("await 1;\n"), Error, `"a.js"`);
   assertThrows(refuse("if (import.meta.main) x();\n"), Error, `"a.js"`);
+  const live = "var n = 0;\nfunction next() {\n  n += 1;\n}\nexport {\n  n,\n  next\n};\n";
+  assertThrows(refuse(live), Error, `"a.js" assigns what it exports: n`);
 });
 
 Deno.test("a path is taken out of a library only where it is certain", () => {

@@ -25,8 +25,8 @@ const MODULE_COMMENT = /^ *\/\/ \S+\.(?:js|mjs|cjs|ts|json)$\n/gm;
  * are called, while a module is parsed by the runtime first and then compiled in one piece: without
  * a code cache that costs 100 ms for each megabyte, at each start.
  *
- * A binding is imported by its value. That differs from a module's live binding where an exported
- * variable is assigned again later, which the bundler's output does not do.
+ * A binding is imported by its value, not live: a chunk that assigns an exported variable again is
+ * refused.
  *
  * @param entry whether it is a program or Worker, which may `await` at its top level
  */
@@ -56,6 +56,10 @@ export function chunkScript(chunk: Chunk, entry: boolean): ChunkScript {
     )
     .replace(EXPORT, (_, names: string) => `return {${properties(reversed(names))}};`)
     .replaceAll(WORKER_URL, 'fastmcpRunner.workers["$1"]');
+  const assigned = exportedNames(chunk.source).filter((name) => isAssigned(name, chunk.source));
+  if (assigned.length > 0) {
+    throw new Error(`"${chunk.name}" assigns what it exports: ${assigned.join(", ")}`);
+  }
   if (!entry && body.includes("import.meta.main")) {
     throw new Error(`a module other than the program tests import.meta.main ("${chunk.name}")`);
   }
@@ -69,6 +73,19 @@ ${body.replaceAll("import.meta.main", "true")}
     throw new Error(`the chunk "${chunk.name}" does not become a classic script`, { cause });
   }
   return { name: chunk.name, source, imports, builtins };
+}
+
+/** The names within the chunk of what it exports. */
+function exportedNames(source: string): string[] {
+  const [, names = ""] = source.match(EXPORT) ?? [];
+  return names.split(",").map((name) => name.trim().split(" ")[0] ?? "").filter((name) => name);
+}
+
+/** Whether a variable is assigned other than where it is declared, as far as its name tells. */
+function isAssigned(name: string, source: string): boolean {
+  const operator = String.raw`(?:[-+*/%&|^]|\*\*|<<|>>>?|&&|\|\||\?\?)?=(?![=>])|\+\+|--`;
+  const variable = String.raw`(?<!(?:var|let|const) )(?<![\w$.'"])${name.replaceAll("$", "\\$")}`;
+  return new RegExp(String.raw`${variable}\s*(?:${operator})`).test(source);
 }
 
 /** `a, b as c` of an import statement, as a destructuring pattern has it. */
