@@ -194,14 +194,15 @@ function isAbove(path: string, root: string): boolean {
 }
 
 /**
- * Only that they are of the right order: other tests run at the same time. The figures are those
- * of scripts/startup.ts, in docs/executable.md.
+ * What is promised is asked for where nothing else runs (`STRICT_TIMES`), else only its order. The
+ * figures are those of scripts/startup.ts, in docs/executable.md.
  */
-peerTest("start-up takes neither long nor much memory", [...COMPILER], async () => {
+peerTest("start-up takes no time to speak of", [...COMPILER], async () => {
   await using program = await compiled();
+  const limit = Deno.env.get("STRICT_TIMES") ? 80 : 400;
   const times: number[] = [];
-  for (let i = 0; i < 5; i++) times.push((await runAlone(program.path, ["version"])).ms);
-  assert(Math.min(...times) < 400, `${times.map(Math.round)} ms`);
+  for (let i = 0; i < 9; i++) times.push((await runAlone(program.path, ["version"])).ms);
+  assert(Math.min(...times) <= limit, `${times.map(Math.round)} ms`);
 });
 
 peerTest("few descriptors, a closed stdin, and many arguments", [...COMPILER], async () => {
