@@ -12,4 +12,6 @@ export async function writeIntoDocs(report: Report): Promise<void> {
   if (from < 0 || to < from) throw new Error(`docs/benchmarks.md lacks ${begin} … ${end}`);
   const made = toMarkdown(report);
   await Deno.writeTextFile(PAGE, `${page.slice(0, from)}${begin}\n\n${made}\n${page.slice(to)}`);
+  // The report's lines are as long as they are; the page's are not.
+  await new Deno.Command(Deno.execPath(), { args: ["fmt", "--quiet", PAGE.pathname] }).output();
 }
