@@ -90,6 +90,9 @@ export async function fetchTree(
   } catch (error) {
     unmakeRoot();
     throw error;
+  } finally {
+    // The last blob has been fetched, or never will be: nothing needs the login any more.
+    store.close();
   }
 }
 
