@@ -9,7 +9,7 @@
  *   executable to pack and where its C library is
  */
 import { parseArgs } from "@std/cli/parse_args.js";
-import { z } from "zod";
+import * as z from "zod";
 import { bootScript } from "./compile/boot.ts";
 import { type Bundle, bundleProgram } from "./compile/bundle.ts";
 import { denoCompile } from "./compile/denort.ts";

@@ -2,7 +2,7 @@
  * Start-up time and peak memory of the packed executable against plain deno with the same bundle,
  * for docs/executable.md: `deno run -A scripts/startup.ts [RUNS]`, after `deno task compile`.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { bundleProgram } from "./compile/bundle.ts";
 
 const packed = new URL("../dist/fastmcp-runner", import.meta.url).pathname;

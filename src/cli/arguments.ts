@@ -1,5 +1,5 @@
 import { parseArgs } from "@std/cli/parse_args.js";
-import { z } from "zod";
+import * as z from "zod";
 import type { Flags } from "../config/parse.ts";
 import { flagName, type Row, SERVER_ENV, type SettingKey, TABLE } from "../config/table.ts";
 import { Exit, RunnerError } from "../errors.ts";

@@ -1,6 +1,6 @@
 import { LOG_FORMATS, LOG_LEVELS } from "../log.ts";
 import * as value from "./values.ts";
-import { z } from "zod";
+import * as z from "zod";
 
 /** One setting: the only place its names, rule, default and help are written. */
 export interface Row {

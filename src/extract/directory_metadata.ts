@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { ByteString } from "../bytes.ts";
 import type { Directory, FileReader, Owner, Time } from "../os/directory.ts";
 import { DirectoryCache } from "./directory_cache.ts";

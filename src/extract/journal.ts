@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { ByteString } from "../bytes.ts";
 import type { Directory } from "../os/directory.ts";
 import { readLines } from "./line_file.ts";

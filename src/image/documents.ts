@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { isDiffId } from "../reference/digest.ts";
 import { isDigest } from "../reference/digest.ts";
 

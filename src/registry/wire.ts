@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /**
  * The small documents of registries and token endpoints. Loaded when the first of them is read: a

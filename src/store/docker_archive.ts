@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { z } from "zod";
+import * as z from "zod";
 import { Exit, RunnerError } from "../errors.ts";
 import { ConfigDocument } from "../image/documents.ts";
 import { parseDocument } from "../image/parse.ts";

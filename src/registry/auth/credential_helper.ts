@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { reason } from "../../errors.ts";
 import { shownText } from "../redact.ts";
 import { parseJson } from "../wire.ts";
