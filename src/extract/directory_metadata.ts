@@ -9,15 +9,16 @@ import { basename, dirname } from "./path.ts";
 export interface DirectoryMetadata {
   readonly path: ByteString;
   readonly mode: number;
-  readonly mtime: Time;
+  /** Undefined: no entry says one. */
+  readonly mtime: Time | undefined;
   readonly owner: Owner | undefined;
 }
 
 const line = z.tuple([
   z.string(),
   z.number(),
-  z.number(),
-  z.number(),
+  z.number().nullable(),
+  z.number().nullable(),
   z.number().nullable(),
   z.number().nullable(),
 ]);
@@ -27,8 +28,8 @@ export function logDirectory(log: LineWriter, directory: DirectoryMetadata): voi
   log.append([
     path,
     mode,
-    mtime.seconds,
-    mtime.nanoseconds,
+    mtime?.seconds ?? null,
+    mtime?.nanoseconds ?? null,
     owner?.uid ?? null,
     owner?.gid ?? null,
   ]);
@@ -38,7 +39,8 @@ function* readDirectories(file: FileReader): Generator<DirectoryMetadata> {
   for (const value of readLines(file)) {
     const [path, mode, seconds, nanoseconds, uid, gid] = line.parse(value);
     const owner = uid === null || gid === null ? undefined : { uid, gid };
-    yield { path, mode, mtime: { seconds, nanoseconds }, owner };
+    const mtime = seconds === null || nanoseconds === null ? undefined : { seconds, nanoseconds };
+    yield { path, mode, mtime, owner };
   }
 }
 
@@ -64,7 +66,7 @@ export function applyDirectoryMetadata(
     const name = basename(path);
     if (parent?.stat(name)?.type !== "directory") return;
     parent.chmod(name, mode);
-    parent.utimes(name, mtime);
+    if (mtime !== undefined) parent.utimes(name, mtime);
     if (owner !== undefined) parent.chown(name, owner);
   };
   for (const logged of readDirectories(log)) {

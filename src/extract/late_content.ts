@@ -6,7 +6,7 @@ import type { WantedEntry } from "./layer_task.ts";
 import type { LeftOutLink } from "./image_paths.ts";
 import type { LateContent, LateNode } from "./merged_tree.ts";
 import { isWithin } from "./path.ts";
-import { LEFT_OUT_FILE, LINK, type Record, WHITEOUT } from "./record.ts";
+import { LEFT_OUT_FILE, LINK, OPAQUE, type Record, WHITEOUT } from "./record.ts";
 
 /** Nodes apart from the tree: a package installer's cache, at most. */
 const MAX_LATE = 200_000;
@@ -74,6 +74,10 @@ export class LateFiles {
       },
       file: (entry, path) => this.#node({ layer, entry }, path),
       symlink: (link) => this.#symlinkNode(link),
+      kept: (path) => {
+        const name = this.#kept.get(path);
+        return name === undefined ? undefined : { directory: this.#directory, name };
+      },
       keep: (path, directory, name) => this.#keep(path, directory, name),
       found: (path, entry) => this.#found.set(path, { layer, entry }),
       drop: (path) => {
@@ -82,8 +86,6 @@ export class LateFiles {
       },
       dropBelow: (path, spares) => this.#dropBelow(path, spares),
       link: (path, target) => {
-        const kept = this.#kept.get(target);
-        if (kept !== undefined) return { directory: this.#directory, name: kept };
         const provider = this.#found.get(target) ?? this.#provider(layer, target);
         if (provider === undefined) {
           throw new ArchiveError(
@@ -201,8 +203,9 @@ export class LateFiles {
 
   #follow(record: Record, layer: number): void {
     const path = record[1];
-    if (record[0] === WHITEOUT) {
+    if (record[0] === WHITEOUT || record[0] === OPAQUE) {
       for (const [known, provider] of this.#providers) {
+        if (record[0] === OPAQUE && known === path) continue;
         if (provider.layer < layer && isWithin(known, path)) this.#providers.delete(known);
       }
       return;

@@ -166,7 +166,7 @@ export class LayerSink implements TarHandler {
     this.#files++;
     this.#current = entry;
     this.#file = this.#nodes.create(String(node));
-    this.#write([FILE, path, node]);
+    this.#write([FILE, path, node, entry.uid, entry.gid]);
     return true;
   }
 
@@ -188,7 +188,7 @@ export class LayerSink implements TarHandler {
     this.#nodes.utimes(name, entry.mtime);
     const owner = this.#ownerOf(path, entry);
     if (owner !== undefined) this.#nodes.chown(name, owner);
-    this.#write([SYMLINK, path, node]);
+    this.#write([SYMLINK, path, node, entry.uid, entry.gid]);
   }
 
   #leaveOutSymlink(path: ByteString, { linkPath, uid, gid, mtime }: TarEntry): void {

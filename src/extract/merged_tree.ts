@@ -19,6 +19,7 @@ import {
   LINK,
   OPAQUE,
   type Record,
+  type RecordOf,
   SYMLINK,
   WHITEOUT,
 } from "./record.ts";
@@ -26,11 +27,15 @@ import { removeTree } from "./remove.ts";
 
 /** Directories that no entry describes. */
 const IMPLIED_MODE = 0o755;
+/** Until it has its own mode, last of all. */
+const OPEN_MODE = 0o700;
 
 /** Content that the first read left out and a path inside needs after all. */
 export interface LateContent {
   /** Told of every record of the layer before it is applied. */
   follow(record: Record): void;
+  /** The node inside that a left-out path is a hard link to. */
+  kept(path: ByteString): LateNode | undefined;
   /** A hard link at a path inside names a target the allowlist leaves out. */
   link(path: ByteString, target: ByteString): LateNode;
   /** Likewise where the target is a symbolic link. */
@@ -118,7 +123,10 @@ export class MergedTree {
     const path = this.#realPath(record[1]);
     const place = this.#allowlist.place(path);
     if (this.#upper !== undefined) this.#touch(path);
-    if (record[0] === LEFT_OUT_NODE) {
+    const isLeftOutNode = record[0] === LEFT_OUT_NODE ||
+      record[0] === LINK && this.#leftOutNodes.size > 0 &&
+        this.#leftOutNodes.has(this.#realPath(record[2]));
+    if (isLeftOutNode) {
       if (this.#leftOutNodes.size < MAX_LEFT_OUT_NODES) this.#leftOutNodes.add(path);
     } else if (this.#leftOutNodes.size > 0) this.#leftOutNodes.delete(path);
     if (place === "inside") this.#applyInside(record, path);
@@ -212,12 +220,13 @@ export class MergedTree {
     return { target: this.#layer.nodes.readlink(name), owner: node, mtime: node.mtime };
   }
 
-  #placeNode(record: Record, path: ByteString): void {
-    const [kind, given, node] = record as readonly [number, ByteString, number];
-    const name = String(node);
-    this.#put(this.#layer.nodes, name, path);
+  #placeNode(
+    [kind, given, node, uid, gid]: RecordOf<typeof FILE | typeof SYMLINK>,
+    path: ByteString,
+  ): void {
+    this.#put(this.#layer.nodes, String(node), path);
     if (kind === SYMLINK) this.#forget();
-    if (given !== path) this.#correctOwner(given, path);
+    if (given !== path) this.#correctOwner(given, path, { uid, gid });
   }
 
   /** Moves a finished node to a path, in place of whatever is there. */
@@ -235,18 +244,15 @@ export class MergedTree {
   }
 
   /** The node's owner was chosen by the name it had in the archive. */
-  #correctOwner(given: ByteString, path: ByteString): void {
-    const server = this.#ownership?.server;
-    const isServers = this.#allowlist.isServerOwned(path);
-    if (server === undefined || isServers === this.#allowlist.isServerOwned(given)) return;
-    this.#parent(path).chown(basename(path), isServers ? server : { uid: 0, gid: 0 });
+  #correctOwner(given: ByteString, path: ByteString, archive: Owner): void {
+    const owner = this.#ownerOf(path, archive);
+    if (owner === undefined) return;
+    if (this.#allowlist.isServerOwned(path) === this.#allowlist.isServerOwned(given)) return;
+    this.#parent(path).chown(basename(path), owner);
   }
 
-  #placeDirectory(record: Record, path: ByteString): void {
-    const [, , mode, uid, gid, seconds, nanoseconds] = record as Extract<
-      Record,
-      readonly [typeof DIRECTORY, ...unknown[]]
-    >;
+  #placeDirectory(record: RecordOf<typeof DIRECTORY>, path: ByteString): void {
+    const [, , mode, uid, gid, seconds, nanoseconds] = record;
     this.#makeDirectory(path);
     const owner = this.#ownerOf(path, { uid, gid });
     logDirectory(this.#directoryLog, { path, mode, mtime: { seconds, nanoseconds }, owner });
@@ -256,12 +262,12 @@ export class MergedTree {
     const parent = this.#parent(path);
     const name = basename(path);
     try {
-      parent.mkdir(name, 0o700);
+      parent.mkdir(name, OPEN_MODE);
     } catch (error) {
       if (!(error instanceof SystemError) || error.errno !== Errno.EEXIST) throw error;
       if (parent.stat(name)?.type !== "directory") {
         parent.unlink(name);
-        parent.mkdir(name, 0o700);
+        parent.mkdir(name, OPEN_MODE);
         this.#linkChanged(path);
       }
     }
@@ -272,15 +278,15 @@ export class MergedTree {
     if (targetPath === path) {
       throw new ArchiveError(`"${fromByteString(path)}" is a hard link to itself`);
     }
-    if (this.#leftOutNodes.has(targetPath)) {
+    if (this.#leftOutNodes.has(path)) {
       this.#clear(path);
       return;
     }
     if (this.#allowlist.place(targetPath) !== "inside") {
+      const { late: content } = this.#layer;
       const symlink = this.#paths.leftOut(targetPath);
-      const late = symlink === undefined
-        ? this.#layer.late.link(path, targetPath)
-        : this.#layer.late.symlink(symlink);
+      const late = content.kept(targetPath) ??
+        (symlink === undefined ? content.link(path, targetPath) : content.symlink(symlink));
       // A link, not a move: every hard link to one target is the same file.
       this.#clear(path).link(late.directory, late.name, basename(path));
       if (symlink !== undefined) this.#forget();
@@ -323,18 +329,16 @@ export class MergedTree {
    * stays, whatever the order of its entries.
    */
   #whiteout(path: ByteString, opaque: boolean): void {
-    if (!opaque && this.#paths.mayLead(path)) this.#forget();
-    if (!opaque) {
-      const isUpper = (left: ByteString) => this.#upper!.has(left);
-      this.#paths.deleteLeftOutBelow(path, isUpper);
-      this.#layer.late.dropBelow(path, isUpper);
-    }
+    // An opaque whiteout hides what is in the directory, not the directory itself.
+    const stays = (left: ByteString) => opaque && left === path || this.#upper!.has(left);
+    this.#paths.deleteLeftOutBelow(path, stays);
+    this.#layer.late.dropBelow(path, stays);
+    this.#forget();
     if (this.#allowlist.place(path) === "outside") return;
     const directory = this.#directories.get(opaque ? path : dirname(path));
     if (directory === undefined) return;
     if (!opaque) this.#removeLower(path);
     else for (const name of directory.names()) this.#removeLower(join(path, name));
-    this.#forget();
   }
 
   #removeLower(path: ByteString): void {
@@ -372,9 +376,10 @@ export class MergedTree {
       parent.unlink(name);
       this.#linkChanged(path);
     }
-    parent.mkdir(name, IMPLIED_MODE);
+    parent.mkdir(name, OPEN_MODE);
+    // Logged like one that has an entry, since it may take the place of one that had.
     const owner = this.#ownerOf(path, { uid: 0, gid: 0 });
-    if (owner !== undefined) parent.chown(name, owner);
+    logDirectory(this.#directoryLog, { path, mode: IMPLIED_MODE, mtime: undefined, owner });
     return this.#directories.get(path)!;
   }
 
@@ -411,10 +416,7 @@ export class MergedTree {
 }
 
 function leftOutLink(
-  [, , target, uid, gid, seconds, nanoseconds]: Extract<
-    Record,
-    readonly [typeof LEFT_OUT_SYMLINK, ...unknown[]]
-  >,
+  [, , target, uid, gid, seconds, nanoseconds]: RecordOf<typeof LEFT_OUT_SYMLINK>,
 ): LeftOutLink {
   return { target, owner: { uid, gid }, mtime: { seconds, nanoseconds } };
 }

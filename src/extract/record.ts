@@ -7,10 +7,15 @@ import type { ByteString } from "../bytes.ts";
  * As arrays, since every entry of an image is written and read once as JSON.
  */
 export type Record =
-  /** A prepared file of the layer's nodes, complete with metadata, takes the path. */
-  | readonly [kind: typeof FILE, path: ByteString, node: number]
-  /** Likewise a prepared symbolic link. */
-  | readonly [kind: typeof SYMLINK, path: ByteString, node: number]
+  /** A prepared file or link of the layer's nodes, complete with metadata, takes the path. */
+  | readonly [
+    kind: typeof FILE | typeof SYMLINK,
+    path: ByteString,
+    node: number,
+    /** The archive's owner, for when links lead the path out of or into the server's directories. */
+    uid: number,
+    gid: number,
+  ]
   | readonly [
     kind: typeof DIRECTORY,
     path: ByteString,
@@ -36,6 +41,9 @@ export type Record =
   ]
   /** A device or FIFO: it replaces what has its name and is not made. */
   | readonly [kind: typeof LEFT_OUT_NODE, path: ByteString];
+
+/** The records of a kind. */
+export type RecordOf<Kind extends number> = Extract<Record, readonly [Kind, ...unknown[]]>;
 
 export const FILE = 0;
 export const SYMLINK = 1;

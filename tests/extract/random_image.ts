@@ -25,7 +25,8 @@ export const LAST_TIME = 1_600_000_000;
 /** A random image: 1 to 5 layers of up to 30 entries of every kind and header format. */
 export function randomImage(seed: number): Uint8Array[] {
   const random = new Random(seed);
-  const known: string[] = [];
+  // Engines refuse most of what is thrown together blindly; some of it they must see all the same.
+  const known = new Known(random.chance(0.9));
   return Array.from({ length: 1 + random.int(5) }, () => {
     const layer = archive();
     const count = 1 + random.int(30);
@@ -34,7 +35,60 @@ export function randomImage(seed: number): Uint8Array[] {
   });
 }
 
-function randomPath(random: Random, known: readonly string[]): string {
+type Kind = "directory" | "file" | "symlink";
+
+/** What the entries so far have made, by name, so that further ones can fit. */
+class Known {
+  readonly #kinds = new Map<string, Kind>();
+  readonly #fits: boolean;
+
+  /** @param fits false: anything is proposed, whether it can be made or not */
+  constructor(fits: boolean) {
+    this.#fits = fits;
+  }
+
+  get paths(): string[] {
+    return [...this.#kinds.keys()];
+  }
+
+  /** What a hard link can name. */
+  get files(): string[] {
+    return this.#fits
+      ? this.paths.filter((path) => this.#kinds.get(path) !== "directory" && this.fits(path))
+      : this.paths;
+  }
+
+  set(path: string, kind: Kind): void {
+    if (kind !== "directory") this.delete(path);
+    this.#kinds.delete(path);
+    this.#kinds.set(path, kind);
+  }
+
+  delete(path: string): void {
+    for (const below of this.paths) {
+      if (below === path || below.startsWith(path + "/")) this.#kinds.delete(below);
+    }
+  }
+
+  /** Whether everything above a path is, or can become, a directory. */
+  fits(path: string): boolean {
+    if (!this.#fits) return true;
+    const names = path.split("/");
+    return names.slice(1).every((_, i) => {
+      const kind = this.#kinds.get(names.slice(0, i + 1).join("/"));
+      return kind !== "file" && (kind !== "symlink" || names.length % 3 === 0);
+    });
+  }
+}
+
+function randomPath(random: Random, known: Known): string {
+  for (let tries = 0;; tries++) {
+    const path = anyPath(random, known.paths);
+    if (tries === 20 || known.fits(path)) return path;
+  }
+}
+
+function anyPath(random: Random, known: readonly string[]): string {
   if (known.length > 0 && random.chance(0.35)) {
     const path = random.pick(known);
     return random.chance(0.4) ? `${path}/${random.pick(NAMES)}` : path;
@@ -45,17 +99,21 @@ function randomPath(random: Random, known: readonly string[]): string {
   return parts.join("/");
 }
 
-function addEntry(layer: ArchiveBuilder, random: Random, known: string[]): void {
+function addEntry(layer: ArchiveBuilder, random: Random, known: Known): void {
   const path = randomPath(random, known);
   const roll = random.next();
   if (roll < 0.12) {
-    layer.whiteout(random.chance(0.8) && known.length > 0 ? random.pick(known) : path);
+    const { paths } = known;
+    const hidden = random.chance(0.8) && paths.length > 0 ? random.pick(paths) : path;
+    layer.whiteout(hidden);
+    known.delete(hidden);
     return;
   }
   if (roll < 0.16) {
     layer.opaque(path);
     return;
   }
+  const { files } = known;
   const mtime = random.int(LAST_TIME);
   const fields: HeaderFields = {
     mode: random.pick([0o644, 0o755, 0o600, 0o4755, 0o2775, 0o1777, 0o444]),
@@ -63,21 +121,33 @@ function addEntry(layer: ArchiveBuilder, random: Random, known: string[]): void 
     gid: random.pick([0, 1000, 65534]),
     mtime,
   };
-  if (roll < 0.36) emit(layer, random, dressed(path + "/", random), { ...fields, flag: "5" });
-  else if (roll < 0.52) {
+  if (roll < 0.36) {
+    // No setgid: we drop it by contract, so what is made below does not inherit the group.
+    const mode = fields.mode! & 0o1777;
+    emit(layer, random, dressed(path + "/", random), { ...fields, mode, flag: "5" });
+    known.set(path, "directory");
+  } else if (roll < 0.52) {
     const link = randomTarget(random, known);
     emit(layer, random, dressed(path, random), { ...fields, flag: "2", link });
-  } else if (roll < 0.62 && known.length > 0) {
-    const link = dressed(random.pick(known), random);
-    emit(layer, random, dressed(path, random), { ...fields, flag: "1", link });
+    known.set(path, "symlink");
+  } else if (roll < 0.62 && files.length > 0) {
+    const link = random.pick(files);
+    if (path === link || link.startsWith(path + "/")) return;
+    emit(layer, random, dressed(path, random), {
+      ...fields,
+      flag: "1",
+      link: dressed(link, random),
+    });
+    known.set(path, "file");
   } else if (roll < 0.64) {
     emit(layer, random, dressed(path, random), { ...fields, flag: "6" });
+    known.set(path, "file");
   } else {
     const content = random.bytes(random.pick([0, 1, 511, 512, 513, 3000]));
     const flag = random.chance(0.1) ? "\0" : "0";
     emit(layer, random, dressed(path, random), { ...fields, flag, content });
+    known.set(path, "file");
   }
-  known.push(path);
 }
 
 /** The same path in one of the spellings that archives have. */
@@ -85,7 +155,7 @@ function dressed(path: string, random: Random): string {
   return random.pick([path, path, path, `./${path}`, `/${path}`, `x/../${path}`]);
 }
 
-function randomTarget(random: Random, known: readonly string[]): string {
+function randomTarget(random: Random, known: Known): string {
   const target = randomPath(random, known);
   return random.pick([
     `/${target}`,
