@@ -393,9 +393,21 @@ export class MergedTree {
     return join(this.#lastReal, basename(path));
   }
 
-  /** Whether a directory is on disk at its own path, with no link on the way: most are. */
+  /** Whether a directory's own path is its real one, as far as can be told cheaply: most are. */
   #isPlain(path: ByteString): boolean {
-    return !this.#paths.mayLead(path) && this.#directories.get(path) !== undefined;
+    if (this.#paths.mayLead(path)) return false;
+    // Links on disk are all inside; what is outside by name has none of them on the way, unless
+    // something inside is on the way itself.
+    if (this.#allowlist.place(path) !== "inside" && !this.#passesInside(path)) return true;
+    return this.#directories.get(path) !== undefined;
+  }
+
+  /** Package state lies outside below an allowed directory. */
+  #passesInside(path: ByteString): boolean {
+    for (let at = path; at !== ""; at = dirname(at)) {
+      if (this.#allowlist.place(at) === "inside") return true;
+    }
+    return false;
   }
 
   #linkOnDisk(path: ByteString): ByteString | undefined {

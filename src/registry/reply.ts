@@ -12,7 +12,8 @@ export async function readLimited(
   for await (const chunk of body) {
     length += chunk.length;
     if (length > limit) return undefined;
-    chunks.push(chunk);
+    // A chunk is only good until the next one.
+    chunks.push(chunk.slice());
   }
   const bytes = new Uint8Array(length);
   let at = 0;

@@ -132,16 +132,19 @@ export class Transport {
     stalled: AbortController,
     url: URL,
   ): AsyncGenerator<Uint8Array> {
-    const reader = response.body?.getReader();
+    const reader = response.body?.getReader({ mode: "byob" });
+    // One buffer for the whole body: the runtime fills it, and it is handed back for the next read.
+    let buffer = new Uint8Array(CHUNK_SIZE);
     try {
       while (reader !== undefined) {
         watch.begin();
-        const { done, value } = await reader.read().catch((error) => {
+        const { done, value } = await reader.read(buffer).catch((error) => {
           throw this.#failure(error, stalled.signal, url);
         });
         watch.end();
         if (done) return;
         yield value;
+        buffer = new Uint8Array(value.buffer);
       }
     } finally {
       watch.stop();
@@ -161,6 +164,9 @@ export class Transport {
     this.#client.close();
   }
 }
+
+/** Reads of a body; larger ones gain nothing. */
+const CHUNK_SIZE = 256 * 1024;
 
 function redirectTarget(from: URL, location: string, request: Request, hops: number): URL {
   const refuse = (problem: string) =>

@@ -21,7 +21,8 @@ export interface ImageStore {
   manifest(reference?: Digest): Promise<ManifestDocument>;
   /**
    * The blob's bytes from the first to the last, in chunks, as they arrive: never more than
-   * `descriptor.size`. Leaving the loop early ends the transfer.
+   * `descriptor.size`, and each valid only until the next is asked for. Leaving the loop early ends
+   * the transfer.
    */
   blob(descriptor: Descriptor): AsyncIterable<Uint8Array>;
   /**
