@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { eventually } from "./ports.ts";
 import { execute, type Finished, succeed } from "./programs.ts";
 

@@ -13,9 +13,9 @@ import { LateFiles } from "./late_content.ts";
 import { LayerPool, type LayerResult } from "./layer_pool.ts";
 import type { LayerSummary, Ownership } from "./layer_sink.ts";
 import { Meter } from "./limits.ts";
-import { LineWriter, readLines } from "./line_file.ts";
+import { LineWriter } from "./line_file.ts";
 import { MergedTree } from "./merged_tree.ts";
-import type { Record } from "./record.ts";
+import { readRecords } from "./record_log.ts";
 import { TREE } from "./stage_places.ts";
 import { createStaging, removeStale, type Staging } from "./staging.ts";
 
@@ -136,7 +136,7 @@ class Extraction {
     using lateDirectory = directory.child(LATE);
     const directoryLog = new LineWriter(directory.create(DIRECTORY_LOG));
     const ownership = this.#ownership;
-    const records = (layer: number) => this.#records(layer);
+    const records = (layer: number) => readRecords(directory, layer, true);
     const chowns = ownership !== undefined;
     const late = new LateFiles(lateDirectory, this.#allowlist, records, chowns);
     const merged = new MergedTree({
@@ -154,7 +154,7 @@ class Extraction {
         layer,
         nodesFd: own.duplicate(),
         recordsFd: directory.duplicate(),
-        recordsName: recordsName(i),
+        index: i,
       });
       // Reported where it is awaited; one failure is enough to end the others.
       result.catch(() => {});
@@ -193,11 +193,12 @@ class Extraction {
     summary: LayerSummary,
     late: LateFiles,
   ): Promise<void> {
-    const { hasWhiteouts } = summary;
+    const { hasWhiteouts, leftOutEntries } = summary;
     merged.beginLayer({ nodes, hasWhiteouts, late: late.ofLayer(index) });
     let applied = 0;
     try {
-      for (const record of this.#records(index)) {
+      const leftOut = merged.needsLeftOut(leftOutEntries);
+      for (const record of readRecords(this.#staging.directory, index, leftOut)) {
         merged.apply(record);
         // Signals and other layers' failures are heard between records.
         if (++applied % RECORDS_A_TURN !== 0) continue;
@@ -290,20 +291,10 @@ class Extraction {
       group: this.#captured.get("etc/group"),
     };
   }
-
-  *#records(index: number): Generator<Record> {
-    using file = this.#staging.directory.open(recordsName(index));
-    // Written by this process in its private directory: the type is what record.ts says.
-    for (const line of readLines(file)) yield line as Record;
-  }
 }
 
 function nodesName(layer: number): ByteString {
   return `nodes-${layer}`;
-}
-
-function recordsName(layer: number): ByteString {
-  return `records-${layer}`;
 }
 
 /** Lets timers, messages and signals through; a resolved promise would not. */

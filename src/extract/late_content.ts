@@ -67,7 +67,9 @@ export class LateFiles {
   /** What a layer's records need, while they are applied. */
   ofLayer(layer: number): LateContent {
     this.#position = 0;
+    const { size: kept } = this.#kept;
     return {
+      remembers: kept > 0 || this.#found.size > 0,
       follow: (record) => {
         this.#position++;
         if (this.#indexed === layer) this.#follow(record, layer);
@@ -85,8 +87,9 @@ export class LateFiles {
         this.#found.delete(path);
       },
       dropBelow: (path, spares) => this.#dropBelow(path, spares),
-      link: (path, target) => {
+      link: (path, target, symlink) => {
         const provider = this.#found.get(target) ?? this.#provider(layer, target);
+        if (provider === undefined && symlink !== undefined) return this.#symlinkNode(symlink);
         if (provider === undefined) {
           throw new ArchiveError(
             `"${fromByteString(path)}" is a hard link to "${fromByteString(target)}", ` +
@@ -217,6 +220,7 @@ export class LateFiles {
       this.#targets.add(record[2]);
       const linked = this.#providers.get(record[2]);
       if (linked !== undefined) this.#providers.set(path, linked);
+      else this.#providers.delete(path);
     } else {
       this.#providers.delete(path);
     }

@@ -3,9 +3,9 @@ import type { TarEntry, TarHandler } from "../archive/tar/entry.ts";
 import { type ByteString, fromByteString } from "../bytes.ts";
 import type { Directory, FileWriter, Owner } from "../os/directory.ts";
 import type { Allowlist } from "./allowlist.ts";
-import type { LineWriter } from "./line_file.ts";
 import type { Meter } from "./limits.ts";
 import { basename, cleanPath, dirname, join } from "./path.ts";
+import type { LeftOutSummary, RecordWriter } from "./record_log.ts";
 import {
   DIRECTORY,
   FILE,
@@ -43,6 +43,7 @@ export interface LayerSummary {
   /** Captured files; an empty value is a file that is there and empty. */
   readonly captured: readonly (readonly [path: ByteString, content: Uint8Array])[];
   readonly hasWhiteouts: boolean;
+  readonly leftOutEntries: LeftOutSummary;
 }
 
 /**
@@ -52,7 +53,7 @@ export interface LayerSummary {
  */
 export class LayerSink implements TarHandler {
   readonly #nodes: Directory;
-  readonly #records: LineWriter;
+  readonly #records: RecordWriter;
   readonly #allowlist: Allowlist;
   readonly #ownership: Ownership | undefined;
   readonly #meter: Meter;
@@ -72,7 +73,7 @@ export class LayerSink implements TarHandler {
   constructor(
     options: {
       readonly nodes: Directory;
-      readonly records: LineWriter;
+      readonly records: RecordWriter;
       readonly allowlist: Allowlist;
       /** Undefined: nothing is chowned, since the runner is not root. */
       readonly ownership: Ownership | undefined;
@@ -86,13 +87,15 @@ export class LayerSink implements TarHandler {
     this.#meter = options.meter;
   }
 
-  get summary(): LayerSummary {
+  /** Completes the records. */
+  close(): LayerSummary {
     return {
       files: this.#files,
       leftOut: this.#leftOut,
       leftOutCount: this.#leftOutCount,
       captured: [...this.#captured],
       hasWhiteouts: this.#hasWhiteouts,
+      leftOutEntries: this.#records.close(),
     };
   }
 
@@ -111,15 +114,7 @@ export class LayerSink implements TarHandler {
     }
     switch (entry.type) {
       case "directory":
-        this.#write([
-          DIRECTORY,
-          path,
-          entry.mode & KEPT_MODE,
-          entry.uid,
-          entry.gid,
-          entry.mtime.seconds,
-          entry.mtime.nanoseconds,
-        ]);
+        this.#directory(path, entry);
         return false;
       case "link":
         this.#write([LINK, path, cleanPath(entry.linkPath)]);
@@ -159,6 +154,13 @@ export class LayerSink implements TarHandler {
     this.#file = undefined;
   }
 
+  #directory(path: ByteString, { mode, uid, gid, mtime }: TarEntry): void {
+    const { seconds, nanoseconds } = mtime;
+    const record = [DIRECTORY, path, mode & KEPT_MODE, uid, gid, seconds, nanoseconds] as const;
+    if (this.#allowlist.place(path) !== "outside") this.#write(record);
+    else this.#records.appendLeftOut(record, path);
+  }
+
   #openFile(path: ByteString, entry: TarEntry): boolean {
     // Holes take no room, but the size a file claims counts all the same.
     if (entry.sparse) this.#meter.addBytes(entry.size);
@@ -171,7 +173,10 @@ export class LayerSink implements TarHandler {
   }
 
   #leaveOutFile(path: ByteString, entry: TarEntry, index: number): boolean {
-    this.#write([LEFT_OUT_FILE, path, index]);
+    const record = [LEFT_OUT_FILE, path, index] as const;
+    // Where a directory should be on the way to something allowed, a file is more than left out.
+    if (this.#allowlist.place(path) === "ancestor") this.#write(record);
+    else this.#records.appendLeftOut(record, dirname(path));
     if (!CAPTURED.includes(path) || entry.size > CAPTURE_LIMIT) return false;
     this.#current = entry;
     this.#capture = { path, bytes: new Uint8Array(entry.size) };

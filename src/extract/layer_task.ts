@@ -27,9 +27,9 @@ export type LayerTask =
     readonly layer: Layer;
     /** Directory for the layer's nodes. */
     readonly nodesFd: number;
-    /** Directory and name of the file that takes its records. */
+    /** Directory for its records, and which layer's they are: 0 is the base. */
     readonly recordsFd: number;
-    readonly recordsName: ByteString;
+    readonly index: number;
   }
   /** A second read: the content of single entries into files that exist already. */
   | {

@@ -1,4 +1,5 @@
 /// <reference lib="deno.worker" />
+import type { ByteString } from "../bytes.ts";
 import { reason, RunnerError } from "../errors.ts";
 import type { LogFields, Logger, LogLevel } from "../log.ts";
 import { Directory } from "../os/directory.ts";
@@ -10,7 +11,7 @@ import { LayerSink, type LayerSummary } from "./layer_sink.ts";
 import { type LayerBytes, readLayer } from "./layer_stream.ts";
 import type { LayerTask, WorkerReply, WorkerRequest, WorkerSetup } from "./layer_task.ts";
 import { Meter } from "./limits.ts";
-import { LineWriter } from "./line_file.ts";
+import { RecordWriter } from "./record_log.ts";
 
 /** One of the Workers that layers are read in: one task at a time, from blob to nodes and records. */
 
@@ -62,10 +63,10 @@ async function prepare(setup: WorkerSetup): Promise<Work> {
     }
     using parent = Directory.given(task.recordsFd);
     using nodes = Directory.given(task.nodesFd);
-    const records = new LineWriter(parent.create(task.recordsName));
+    const isInside = (path: ByteString) => allowlist.place(path) === "inside";
+    const records = new RecordWriter(parent, task.index, isInside);
     const sink = new LayerSink({ nodes, records, allowlist, ownership, meter });
     const bytes = await readLayer(task.layer, blob, sink, limits, meter);
-    records.close();
-    return [bytes, sink.summary];
+    return [bytes, sink.close()];
   };
 }

@@ -10,6 +10,7 @@ import type { Ownership } from "./layer_sink.ts";
 import type { LineWriter } from "./line_file.ts";
 import { basename, dirname, join } from "./path.ts";
 import { PathSet } from "./path_set.ts";
+import type { LeftOutSummary } from "./record_log.ts";
 import {
   DIRECTORY,
   FILE,
@@ -32,13 +33,19 @@ const OPEN_MODE = 0o700;
 
 /** Content that the first read left out and a path inside needs after all. */
 export interface LateContent {
+  /** Left-out paths stand for nodes or entries that records do not say. */
+  readonly remembers: boolean;
   /** Told of every record of the layer before it is applied. */
   follow(record: Record): void;
   /** The node inside that a left-out path is a hard link to. */
   kept(path: ByteString): LateNode | undefined;
-  /** A hard link at a path inside names a target the allowlist leaves out. */
-  link(path: ByteString, target: ByteString): LateNode;
-  /** Likewise where the target is a symbolic link. */
+  /**
+   * A hard link at a path inside names a target the allowlist leaves out.
+   *
+   * @param symlink the symbolic link last known at the target, unless a file took its place since
+   */
+  link(path: ByteString, target: ByteString, symlink: LeftOutLink | undefined): LateNode;
+  /** A left-out symbolic link lies inside once links are followed. */
   symlink(link: LeftOutLink): LateNode;
   /** A left-out path is a hard link to this node inside, which later links may name by it. */
   keep(path: ByteString, directory: Directory, name: ByteString): void;
@@ -109,6 +116,18 @@ export class MergedTree {
   beginLayer(layer: AppliedLayer): void {
     this.#layer = layer;
     this.#upper = layer.hasWhiteouts ? new PathSet() : undefined;
+  }
+
+  /**
+   * Whether the records of a layer's plain left-out files and directories can matter: a link leads
+   * to them or out to them, or they take the place of something that is remembered.
+   */
+  needsLeftOut({ directories, matterHere }: LeftOutSummary): boolean {
+    if (matterHere || directories === undefined) return true;
+    if (this.#layer.late.remembers || this.#leftOutNodes.size > 0) return true;
+    return directories.some((directory) =>
+      this.#paths.mayLead(directory) || this.#passesInside(directory)
+    );
   }
 
   /** @throws {ArchiveError} for what no engine could make; {@linkcode SystemError} */
@@ -285,8 +304,7 @@ export class MergedTree {
     if (this.#allowlist.place(targetPath) !== "inside") {
       const { late: content } = this.#layer;
       const symlink = this.#paths.leftOut(targetPath);
-      const late = content.kept(targetPath) ??
-        (symlink === undefined ? content.link(path, targetPath) : content.symlink(symlink));
+      const late = content.kept(targetPath) ?? content.link(path, targetPath, symlink);
       // A link, not a move: every hard link to one target is the same file.
       this.#clear(path).link(late.directory, late.name, basename(path));
       if (symlink !== undefined) this.#forget();

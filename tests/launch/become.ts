@@ -2,7 +2,7 @@
  * `become.ts CONFIG`: everything the runner does but for the pull: settings from the environment,
  * plan, diagnosis, privileges, exec. CONFIG is the JSON of an image config whose files are on disk.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { parseSettings } from "../../src/config/parse.ts";
 import { RunnerError } from "../../src/errors.ts";
 import { becomeServer } from "../../src/launch/become.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { type ConfigInput, writeLayout } from "../registry/layout.ts";
 import { tar, type TarEntry } from "../registry/tar.ts";
 import { succeed } from "../programs.ts";
