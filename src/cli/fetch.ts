@@ -2,6 +2,7 @@ import type { Settings } from "../config/settings.ts";
 import type { Env } from "../config/parse.ts";
 import { Exit, RunnerError } from "../errors.ts";
 import { extract, type ImageFiles } from "../extract/extract.ts";
+import type { LayerPool } from "../extract/layer_pool.ts";
 import { resolveImage } from "../image/resolve.ts";
 import type { Image } from "../image/types.ts";
 import { disk } from "../launch/facts.ts";
@@ -79,13 +80,14 @@ export async function prepare(
 /** The image's allowed files, under the root. @returns the image's own passwd and group */
 export async function fetchTree(
   { image, store, owner }: Prepared,
+  pool: LayerPool,
   settings: Settings,
   log: Logger,
   signal: AbortSignal,
 ): Promise<ImageFiles> {
   const unmakeRoot = makeRoot(settings.root);
   try {
-    const { imageFiles } = await extract({ image, store, settings, owner, log, signal });
+    const { imageFiles } = await extract({ image, store, pool, settings, owner, log, signal });
     return imageFiles;
   } catch (error) {
     unmakeRoot();

@@ -1,5 +1,6 @@
 import type { Settings } from "../config/settings.ts";
 import { Exit } from "../errors.ts";
+import { LayerPool } from "../extract/layer_pool.ts";
 import type { Start } from "../launch/guard.ts";
 import type { Logger } from "../log.ts";
 import { fetchTree, prepare } from "./fetch.ts";
@@ -9,6 +10,8 @@ import { interruptible } from "./interrupt.ts";
 export async function pull(settings: Settings, start: Start, log: Logger): Promise<number> {
   using interruption = interruptible();
   const { signal } = interruption;
-  await fetchTree(await prepare(settings, start.env, log, signal), settings, log, signal);
+  using pool = new LayerPool(log);
+  const prepared = await prepare(settings, start.env, log, signal);
+  await fetchTree(prepared, pool, settings, log, signal);
   return Exit.ok;
 }

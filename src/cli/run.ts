@@ -1,6 +1,7 @@
 import type { Settings } from "../config/settings.ts";
 import { Exit, RunnerError } from "../errors.ts";
 import type { ImageFiles } from "../extract/extract.ts";
+import { LayerPool } from "../extract/layer_pool.ts";
 import type { Image } from "../image/types.ts";
 import { becomeServer } from "../launch/become.ts";
 import { diagnose } from "../launch/diagnose.ts";
@@ -43,11 +44,13 @@ export async function run(
     return Exit.ok;
   }
   checkPrivileges();
+  // Their modules load while the registry is asked.
+  using pool = new LayerPool(log);
   const prepared = await prepare(settings, start.env, log, signal);
   const { image } = prepared;
   // An image that cannot be run is refused before its layers are fetched, as far as that can be told.
   planFor(settings, start, image, undefined);
-  const files = await fetchTree(prepared, settings, log, signal);
+  const files = await fetchTree(prepared, pool, settings, log, signal);
   const extracted = performance.now();
   const plan = planFor(settings, start, image, files);
   for (const warning of plan.warnings) log.warn(warning);

@@ -35,6 +35,8 @@ export interface ExtractOptions {
    */
   readonly owner: Owner | ((files: ImageFiles) => Owner) | undefined;
   readonly log: Logger;
+  /** Used and ended by the extraction. @default one of its own */
+  readonly pool?: LayerPool;
   /** Ends the extraction at once; the root is then as it was. */
   readonly signal: AbortSignal;
 }
@@ -113,7 +115,8 @@ class Extraction {
       },
       meter: counts,
     };
-    using pool = new LayerPool(setup, image.layers.length, this.#options.log);
+    using pool = this.#options.pool ?? new LayerPool(this.#options.log);
+    pool.begin(setup, image.layers.length);
     const onAbort = () => pool.stop(signal.reason);
     signal.addEventListener("abort", onAbort, { once: true });
     try {

@@ -21,21 +21,33 @@ interface Pending {
 
 /**
  * Workers that read layers, as many as there are cores to decode on, since one isolate decodes on
- * one thread. Tasks start in the order they are given. Disposing ends whatever is under way.
+ * one thread. They load while the image is being looked up, if the pool is made before that. Tasks
+ * start in the order they are given. Disposing ends whatever is under way.
  */
 export class LayerPool implements Disposable {
+  readonly #log: Logger;
   readonly #workers: Worker[];
   readonly #queue: Pending[] = [];
   readonly #running = new Map<Worker, Pending>();
-  readonly #idle: Worker[];
-  readonly #log: Logger;
+  #idle: Worker[] = [];
   #stopped: unknown;
 
-  /** @param tasks how many there will be: no more Workers are started */
-  constructor(setup: WorkerSetup, tasks: number, log: Logger) {
+  constructor(log: Logger) {
     this.#log = log;
-    const count = Math.max(1, Math.min(tasks, navigator.hardwareConcurrency, MAX_WORKERS));
-    this.#workers = Array.from({ length: count }, () => this.#start(setup));
+    const count = Math.min(navigator.hardwareConcurrency, MAX_WORKERS);
+    this.#workers = Array.from({ length: count }, () => this.#start());
+  }
+
+  /**
+   * Tells the Workers what all tasks share; nothing runs before.
+   *
+   * @param tasks how many there will be: Workers beyond that are ended
+   */
+  begin(setup: WorkerSetup, tasks: number): void {
+    for (const worker of this.#workers.splice(Math.max(1, tasks))) worker.terminate();
+    for (const worker of this.#workers) {
+      worker.postMessage({ kind: "setup", setup } satisfies WorkerRequest);
+    }
     this.#idle = [...this.#workers];
   }
 
@@ -61,14 +73,17 @@ export class LayerPool implements Disposable {
     this.stop(new Error("The extraction has ended"));
   }
 
-  #start(setup: WorkerSetup): Worker {
+  #start(): Worker {
     const worker = new Worker(new URL("./layer_worker.ts", import.meta.url), { type: "module" });
     worker.onmessage = (event: MessageEvent<WorkerReply>) => this.#onReply(worker, event.data);
     worker.onerror = (event) => {
       event.preventDefault();
-      this.#finish(worker)?.reject(new Error(`A layer's Worker failed: ${event.message}`));
+      const error = new Error(`A layer's Worker failed: ${event.message}`);
+      const pending = this.#finish(worker);
+      // Before it had a task: whatever is asked of the pool fails.
+      if (pending === undefined) this.stop(error);
+      else pending.reject(error);
     };
-    worker.postMessage({ kind: "setup", setup } satisfies WorkerRequest);
     return worker;
   }
 

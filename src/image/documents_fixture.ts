@@ -1,7 +1,7 @@
+import { createHash } from "node:crypto";
 import { RunnerError } from "../errors.ts";
-import type { Digest } from "../reference/digest.ts";
+import { type Digest, parseDigest } from "../reference/digest.ts";
 import { parsePlatform } from "../reference/platform.ts";
-import { documentDigest } from "../registry/document.ts";
 import type { ImageStore, ManifestDocument } from "../store/store.ts";
 import { resolveImage } from "./resolve.ts";
 import type { Image } from "./types.ts";
@@ -34,7 +34,7 @@ export class Documents implements ImageStore {
     const bytes = new TextEncoder().encode(
       typeof value === "string" ? value : JSON.stringify(value),
     );
-    const digest = documentDigest(bytes);
+    const digest = parseDigest(`sha256:${createHash("sha256").update(bytes).digest("hex")}`);
     this.#bytes.set(digest, bytes);
     return { mediaType, digest, size: bytes.length };
   }

@@ -23,7 +23,7 @@ export async function readDocument(
   if (bytes === undefined || bytes.length !== size) {
     throw refuse(`it does not have the ${size} bytes of the manifest`);
   }
-  const found = documentDigest(bytes, digest);
+  const found = await documentDigest(bytes, digest);
   if (found !== digest) throw refuse(`its bytes have the digest ${found}`);
   return bytes;
 }

@@ -82,7 +82,7 @@ export class Endpoint {
           `set RUNNER_MAX_MANIFEST if that is right`,
       );
     }
-    const digest = documentDigest(bytes, isDigest(reference) ? reference : undefined);
+    const digest = await documentDigest(bytes, isDigest(reference) ? reference : undefined);
     // Cut short on the way, as like as not.
     if (isDigest(reference) && digest !== reference) {
       throw new Fault("content", `manifest "${reference}" is not what its digest says`);

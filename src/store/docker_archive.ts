@@ -68,7 +68,7 @@ export class DockerArchive implements LocalContent {
     if (configBytes === undefined) throw this.#wrong(`config "${image.Config}" is too large`);
     const config = {
       mediaType: CONFIG,
-      digest: documentDigest(configBytes),
+      digest: await documentDigest(configBytes),
       size: configFile.size,
     };
     this.#blobs.set(config.digest, configFile);
@@ -83,7 +83,7 @@ export class DockerArchive implements LocalContent {
     }
     const manifest = { schemaVersion: 2, mediaType: MANIFEST, config, layers };
     const bytes = new TextEncoder().encode(JSON.stringify(manifest));
-    return { mediaType: MANIFEST, digest: documentDigest(bytes), bytes };
+    return { mediaType: MANIFEST, digest: await documentDigest(bytes), bytes };
   }
 
   async #images(): Promise<ArchivedImage[]> {

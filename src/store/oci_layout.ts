@@ -33,7 +33,7 @@ export class OciLayout implements LocalContent {
   async manifest(reference: Digest | undefined): Promise<ManifestDocument> {
     if (reference === undefined) return await this.#top();
     const bytes = await this.#read(blobName(reference), reference);
-    const found = documentDigest(bytes, reference);
+    const found = await documentDigest(bytes, reference);
     if (found !== reference) {
       throw this.#wrong(`manifest "${reference}" is not what its digest says: it has ${found}`);
     }
@@ -84,7 +84,7 @@ export class OciLayout implements LocalContent {
     const bytes = new TextEncoder().encode(
       JSON.stringify({ schemaVersion: 2, mediaType, manifests: chosen }),
     );
-    return { mediaType, digest: documentDigest(bytes), bytes };
+    return { mediaType, digest: await documentDigest(bytes), bytes };
   }
 
   async #checkLayout(): Promise<void> {
@@ -96,7 +96,7 @@ export class OciLayout implements LocalContent {
     }
   }
 
-  async #read(name: string, shown = name): Promise<Uint8Array> {
+  async #read(name: string, shown = name): Promise<Uint8Array<ArrayBuffer>> {
     const { maxManifestSize } = this.#spec;
     const file = await this.#files.file(name);
     if (file === undefined) throw this.#wrong(`it has no "${shown}"`);
