@@ -10,13 +10,14 @@ export function removeTree(parent: Directory, name: ByteString): void {
   if (tryUnlink(parent, name)) return;
   {
     using top = openForRemoval(parent, name);
-    let moved = 0;
+    let moved: boolean;
     const empty = (directory: Directory, depth: number) => {
       for (const child of directory.names()) {
         if (tryUnlink(directory, child)) continue;
         if (depth === MAX_DEPTH) {
           using _writable = openForRemoval(directory, child);
-          top.take(directory, child, `.deep-${moved++}-${Date.now()}`);
+          top.take(directory, child, crypto.randomUUID());
+          moved = true;
           continue;
         }
         {
@@ -27,9 +28,9 @@ export function removeTree(parent: Directory, name: ByteString): void {
       }
     };
     do {
-      moved = 0;
+      moved = false;
       empty(top, 0);
-    } while (moved > 0);
+    } while (moved);
   }
   parent.rmdir(name);
 }
