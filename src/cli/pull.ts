@@ -10,8 +10,9 @@ import { interruptible } from "./interrupt.ts";
 export async function pull(settings: Settings, start: Start, log: Logger): Promise<number> {
   using interruption = interruptible();
   const { signal } = interruption;
+  const preparing = prepare(settings, start.env, log, signal);
+  // Started while the registry's first answer is on its way.
   using pool = new LayerPool(log);
-  const prepared = await prepare(settings, start.env, log, signal);
-  await fetchTree(prepared, pool, settings, log, signal);
+  await fetchTree(await preparing, pool, settings, log, signal);
   return Exit.ok;
 }

@@ -44,9 +44,10 @@ export async function run(
     return Exit.ok;
   }
   checkPrivileges();
-  // Their modules load while the registry is asked.
+  const preparing = prepare(settings, start.env, log, signal);
+  // Started while the registry's first answer is on its way.
   using pool = new LayerPool(log);
-  const prepared = await prepare(settings, start.env, log, signal);
+  const prepared = await preparing;
   const { image } = prepared;
   // An image that cannot be run is refused before its layers are fetched, as far as that can be told.
   planFor(settings, start, image, undefined);
