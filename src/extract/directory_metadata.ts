@@ -1,6 +1,8 @@
 import * as z from "zod";
 import type { ByteString } from "../bytes.ts";
-import type { Directory, FileReader, Owner, Time } from "../os/directory.ts";
+import type { Directory } from "../os/directory.ts";
+import type { FileReader } from "../os/file.ts";
+import type { Owner, Time } from "../os/metadata.ts";
 import { DirectoryCache } from "./directory_cache.ts";
 import { type LineWriter, readLines } from "./line_file.ts";
 import { basename, dirname } from "./path.ts";

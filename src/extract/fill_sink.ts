@@ -1,5 +1,6 @@
 import type { TarEntry, TarHandler } from "../archive/tar/entry.ts";
-import type { Directory, FileWriter } from "../os/directory.ts";
+import type { Directory } from "../os/directory.ts";
+import type { FileWriter } from "../os/file.ts";
 import { finishFile, type Ownership } from "./layer_sink.ts";
 import type { WantedEntry } from "./layer_task.ts";
 

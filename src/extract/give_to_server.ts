@@ -1,5 +1,6 @@
 import type { ByteString } from "../bytes.ts";
-import type { Directory, Owner } from "../os/directory.ts";
+import type { Directory } from "../os/directory.ts";
+import type { Owner } from "../os/metadata.ts";
 import { Errno, SystemError } from "../os/libc.ts";
 import type { Allowlist } from "./allowlist.ts";
 import { join } from "./path.ts";

@@ -1,6 +1,6 @@
 import { ArchiveError } from "../archive/error.ts";
 import { type ByteString, fromByteString } from "../bytes.ts";
-import type { Owner, Time } from "../os/directory.ts";
+import type { Owner, Time } from "../os/metadata.ts";
 import { dirname, isWithin, join } from "./path.ts";
 
 /** As many as the kernel follows on one path, with room for images' own chains. */

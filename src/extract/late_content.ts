@@ -4,9 +4,42 @@ import type { Directory } from "../os/directory.ts";
 import type { Allowlist } from "./allowlist.ts";
 import type { WantedEntry } from "./layer_task.ts";
 import type { LeftOutLink } from "./image_paths.ts";
-import type { LateContent, LateNode } from "./merged_tree.ts";
 import { isWithin } from "./path.ts";
 import { LEFT_OUT_FILE, LINK, OPAQUE, type Record, WHITEOUT } from "./record.ts";
+
+/** Content that the first read left out and a path inside needs after all. */
+export interface LateContent {
+  /** Left-out paths stand for nodes or entries that records do not say. */
+  readonly remembers: boolean;
+  /** Told of every record of the layer before it is applied. */
+  follow(record: Record): void;
+  /** The node inside that a left-out path is a hard link to. */
+  kept(path: ByteString): LateNode | undefined;
+  /**
+   * A hard link at a path inside names a target the allowlist leaves out.
+   *
+   * @param symlink the symbolic link last known at the target, unless a file took its place since
+   */
+  link(path: ByteString, target: ByteString, symlink: LeftOutLink | undefined): LateNode;
+  /** A left-out symbolic link lies inside once links are followed. */
+  symlink(link: LeftOutLink): LateNode;
+  /** A left-out path is a hard link to this node inside, which later links may name by it. */
+  keep(path: ByteString, directory: Directory, name: ByteString): void;
+  /** A left-out file has another path than its record says, since links lead there. */
+  found(path: ByteString, entry: number): void;
+  /** A left-out path is something else now. */
+  drop(path: ByteString): void;
+  /** Everything at and below a left-out path is gone, but for what is spared. */
+  dropBelow(path: ByteString, spares: (path: ByteString) => boolean): void;
+  /** A file whose name is outside lies inside once links are followed. */
+  file(entry: number, path: ByteString): LateNode;
+}
+
+/** A node apart from the tree; a file among them may still be empty until the second read. */
+export interface LateNode {
+  readonly directory: Directory;
+  readonly name: ByteString;
+}
 
 /** Nodes apart from the tree: a package installer's cache, at most. */
 const MAX_LATE = 200_000;

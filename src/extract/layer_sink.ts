@@ -1,7 +1,9 @@
 import { ArchiveError } from "../archive/error.ts";
 import type { TarEntry, TarHandler } from "../archive/tar/entry.ts";
 import { type ByteString, fromByteString } from "../bytes.ts";
-import type { Directory, FileWriter, Owner } from "../os/directory.ts";
+import type { Directory } from "../os/directory.ts";
+import type { FileWriter } from "../os/file.ts";
+import type { Owner } from "../os/metadata.ts";
 import type { Allowlist } from "./allowlist.ts";
 import type { Meter } from "./limits.ts";
 import { basename, cleanPath, dirname, join } from "./path.ts";

@@ -1,5 +1,5 @@
 import { type ByteString, byteString } from "../bytes.ts";
-import type { FileReader, FileWriter } from "../os/directory.ts";
+import type { FileReader, FileWriter } from "../os/file.ts";
 
 const BUFFER = 64 * 1024;
 

@@ -1,11 +1,12 @@
 import { ArchiveError } from "../archive/error.ts";
 import { type ByteString, fromByteString } from "../bytes.ts";
-import type { Directory, Owner } from "../os/directory.ts";
+import type { Directory } from "../os/directory.ts";
+import type { Owner } from "../os/metadata.ts";
 import { Errno, SystemError } from "../os/libc.ts";
 import type { Allowlist } from "./allowlist.ts";
-import { DirectoryCache } from "./directory_cache.ts";
 import { logDirectory } from "./directory_metadata.ts";
 import { ImagePaths, type LeftOutLink } from "./image_paths.ts";
+import type { LateContent } from "./late_content.ts";
 import type { Ownership } from "./layer_sink.ts";
 import type { LineWriter } from "./line_file.ts";
 import { basename, dirname, join } from "./path.ts";
@@ -24,46 +25,10 @@ import {
   SYMLINK,
   WHITEOUT,
 } from "./record.ts";
-import { removeTree } from "./remove.ts";
+import { StagedTree } from "./staged_tree.ts";
 
 /** Directories that no entry describes. */
 const IMPLIED_MODE = 0o755;
-/** Until it has its own mode, last of all. */
-const OPEN_MODE = 0o700;
-
-/** Content that the first read left out and a path inside needs after all. */
-export interface LateContent {
-  /** Left-out paths stand for nodes or entries that records do not say. */
-  readonly remembers: boolean;
-  /** Told of every record of the layer before it is applied. */
-  follow(record: Record): void;
-  /** The node inside that a left-out path is a hard link to. */
-  kept(path: ByteString): LateNode | undefined;
-  /**
-   * A hard link at a path inside names a target the allowlist leaves out.
-   *
-   * @param symlink the symbolic link last known at the target, unless a file took its place since
-   */
-  link(path: ByteString, target: ByteString, symlink: LeftOutLink | undefined): LateNode;
-  /** A left-out symbolic link lies inside once links are followed. */
-  symlink(link: LeftOutLink): LateNode;
-  /** A left-out path is a hard link to this node inside, which later links may name by it. */
-  keep(path: ByteString, directory: Directory, name: ByteString): void;
-  /** A left-out file has another path than its record says, since links lead there. */
-  found(path: ByteString, entry: number): void;
-  /** A left-out path is something else now. */
-  drop(path: ByteString): void;
-  /** Everything at and below a left-out path is gone, but for what is spared. */
-  dropBelow(path: ByteString, spares: (path: ByteString) => boolean): void;
-  /** A file whose name is outside lies inside once links are followed. */
-  file(entry: number, path: ByteString): LateNode;
-}
-
-/** A node apart from the tree; a file among them may still be empty until the second read. */
-export interface LateNode {
-  readonly directory: Directory;
-  readonly name: ByteString;
-}
 
 /** The layer whose records are being applied. */
 export interface AppliedLayer {
@@ -84,7 +49,7 @@ export interface AppliedLayer {
 export class MergedTree {
   readonly #allowlist: Allowlist;
   readonly #ownership: Ownership | undefined;
-  readonly #directories: DirectoryCache;
+  readonly #tree: StagedTree;
   readonly #paths: ImagePaths;
   /** Modes and times of directories, set last: making a child needs the one and changes the other. */
   readonly #directoryLog: LineWriter;
@@ -108,8 +73,14 @@ export class MergedTree {
     this.#allowlist = options.allowlist;
     this.#ownership = options.ownership;
     this.#directoryLog = options.directoryLog;
-    this.#directories = new DirectoryCache(options.root);
-    this.#paths = new ImagePaths((path) => this.#linkOnDisk(path));
+    this.#tree = new StagedTree(options.root, {
+      implied: (path) => this.#logImplied(path),
+      replaced: (path) => this.#linkChanged(path),
+      removed: () => this.#forget(),
+    });
+    this.#paths = new ImagePaths((path) =>
+      this.#allowlist.place(path) === "inside" ? this.#tree.linkAt(path) : undefined
+    );
   }
 
   /** Says which layer the next records are of. */
@@ -154,7 +125,7 @@ export class MergedTree {
 
   /** Closes what is open; the directory log is complete then. */
   close(): void {
-    this.#directories.clear();
+    this.#tree.close();
   }
 
   #applyInside(record: Record, path: ByteString): void {
@@ -171,17 +142,17 @@ export class MergedTree {
         return;
       case LEFT_OUT_FILE: {
         const late = this.#layer.late.file(record[2], path);
-        this.#clear(path).link(late.directory, late.name, basename(path));
+        this.#tree.clear(path).link(late.directory, late.name, basename(path));
         return;
       }
       case LEFT_OUT_SYMLINK: {
         const late = this.#layer.late.symlink(leftOutLink(record));
-        this.#clear(path).link(late.directory, late.name, basename(path));
+        this.#tree.clear(path).link(late.directory, late.name, basename(path));
         this.#forget();
         return;
       }
       case LEFT_OUT_NODE:
-        this.#clear(path);
+        this.#tree.clear(path);
     }
   }
 
@@ -211,7 +182,7 @@ export class MergedTree {
         link = this.#leftOutHardLink(path, record[2]);
         break;
     }
-    if (isAncestor && !isDirectory) this.#remove(path);
+    if (isAncestor && !isDirectory) this.#tree.remove(path);
     if (link !== undefined) {
       this.#paths.setLeftOut(path, link);
       // Even where nothing was followed: the name may have been resolved as still to be made.
@@ -225,7 +196,7 @@ export class MergedTree {
   #leftOutHardLink(path: ByteString, target: ByteString): LeftOutLink | undefined {
     const targetPath = this.#realPath(target);
     if (this.#allowlist.place(targetPath) !== "inside") return this.#paths.leftOut(targetPath);
-    const directory = this.#directories.get(dirname(targetPath));
+    const directory = this.#tree.get(dirname(targetPath));
     const name = basename(targetPath);
     const node = directory?.stat(name);
     if (node === undefined || node.type === "directory") return undefined;
@@ -243,23 +214,9 @@ export class MergedTree {
     [kind, given, node, uid, gid]: RecordOf<typeof FILE | typeof SYMLINK>,
     path: ByteString,
   ): void {
-    this.#put(this.#layer.nodes, String(node), path);
+    this.#tree.put(this.#layer.nodes, String(node), path);
     if (kind === SYMLINK) this.#forget();
     if (given !== path) this.#correctOwner(given, path, { uid, gid });
-  }
-
-  /** Moves a finished node to a path, in place of whatever is there. */
-  #put(from: Directory, name: ByteString, path: ByteString): void {
-    const parent = this.#parent(path);
-    const result = parent.tryTake(from, name, basename(path));
-    if (result !== 0) {
-      if (result !== Errno.EISDIR && result !== Errno.EEXIST && result !== Errno.ENOTEMPTY) {
-        throw new SystemError("rename", result, fromByteString(path));
-      }
-      this.#remove(path);
-      this.#parent(path).take(from, name, basename(path));
-    }
-    if (this.#paths.wasFollowed(path)) this.#forget();
   }
 
   /** The node's owner was chosen by the name it had in the archive. */
@@ -267,29 +224,14 @@ export class MergedTree {
     const owner = this.#ownerOf(path, archive);
     if (owner === undefined) return;
     if (this.#allowlist.isServerOwned(path) === this.#allowlist.isServerOwned(given)) return;
-    this.#parent(path).chown(basename(path), owner);
+    this.#tree.parent(path).chown(basename(path), owner);
   }
 
   #placeDirectory(record: RecordOf<typeof DIRECTORY>, path: ByteString): void {
     const [, , mode, uid, gid, seconds, nanoseconds] = record;
-    this.#makeDirectory(path);
+    this.#tree.makeDirectory(path);
     const owner = this.#ownerOf(path, { uid, gid });
     logDirectory(this.#directoryLog, { path, mode, mtime: { seconds, nanoseconds }, owner });
-  }
-
-  #makeDirectory(path: ByteString): void {
-    const parent = this.#parent(path);
-    const name = basename(path);
-    try {
-      parent.mkdir(name, OPEN_MODE);
-    } catch (error) {
-      if (!(error instanceof SystemError) || error.errno !== Errno.EEXIST) throw error;
-      if (parent.stat(name)?.type !== "directory") {
-        parent.unlink(name);
-        parent.mkdir(name, OPEN_MODE);
-        this.#linkChanged(path);
-      }
-    }
   }
 
   #placeLink(target: ByteString, path: ByteString): void {
@@ -298,7 +240,7 @@ export class MergedTree {
       throw new ArchiveError(`"${fromByteString(path)}" is a hard link to itself`);
     }
     if (this.#leftOutNodes.has(path)) {
-      this.#clear(path);
+      this.#tree.clear(path);
       return;
     }
     if (this.#allowlist.place(targetPath) !== "inside") {
@@ -306,15 +248,17 @@ export class MergedTree {
       const symlink = this.#paths.leftOut(targetPath);
       const late = content.kept(targetPath) ?? content.link(path, targetPath, symlink);
       // A link, not a move: every hard link to one target is the same file.
-      this.#clear(path).link(late.directory, late.name, basename(path));
-      if (symlink !== undefined) this.#forget();
+      this.#tree.clear(path).link(late.directory, late.name, basename(path));
+      this.#forget();
       return;
     }
-    this.#clear(path);
-    const from = this.#directories.get(dirname(targetPath));
+    this.#tree.clear(path);
+    const from = this.#tree.get(dirname(targetPath));
     try {
       if (from === undefined) throw new SystemError("link", Errno.ENOENT);
-      this.#parent(path).link(from, basename(targetPath), basename(path));
+      this.#tree.parent(path).link(from, basename(targetPath), basename(path));
+      // What was linked may be a symbolic link.
+      this.#forget();
     } catch (error) {
       if (!(error instanceof SystemError) || !LINK_FAULTS.includes(error.errno)) throw error;
       throw new ArchiveError(
@@ -323,23 +267,6 @@ export class MergedTree {
         { cause: error },
       );
     }
-  }
-
-  /** Takes away what is at a path; answers its directory, made where missing. */
-  #clear(path: ByteString): Directory {
-    this.#remove(path);
-    return this.#parent(path);
-  }
-
-  #remove(path: ByteString): void {
-    const parent = this.#directories.get(dirname(path));
-    if (parent === undefined) return;
-    const found = parent.stat(basename(path));
-    if (found === undefined) return;
-    // Nothing open may lie in what is removed.
-    if (found.type === "directory") this.#directories.forgetBelow(path);
-    removeTree(parent, basename(path));
-    if (found.type === "directory" || found.type === "symlink") this.#forget();
   }
 
   /**
@@ -353,7 +280,7 @@ export class MergedTree {
     this.#layer.late.dropBelow(path, stays);
     this.#forget();
     if (this.#allowlist.place(path) === "outside") return;
-    const directory = this.#directories.get(opaque ? path : dirname(path));
+    const directory = this.#tree.get(opaque ? path : dirname(path));
     if (directory === undefined) return;
     if (!opaque) this.#removeLower(path);
     else for (const name of directory.names()) this.#removeLower(join(path, name));
@@ -361,10 +288,10 @@ export class MergedTree {
 
   #removeLower(path: ByteString): void {
     if (!this.#upper!.has(path)) {
-      this.#remove(path);
+      this.#tree.remove(path);
       return;
     }
-    const directory = this.#directories.get(path);
+    const directory = this.#tree.get(path);
     if (directory === undefined) return;
     for (const name of directory.names()) this.#removeLower(join(path, name));
   }
@@ -377,28 +304,6 @@ export class MergedTree {
     if (this.#ownership === undefined) return undefined;
     if (!this.#allowlist.isServerOwned(path)) return archive;
     return this.#ownership.server ?? archive;
-  }
-
-  /** The directory a real path is in; made, with all above it, where it is missing. */
-  #parent(path: ByteString): Directory {
-    const directory = dirname(path);
-    return this.#directories.get(directory) ?? this.#makeParents(directory);
-  }
-
-  #makeParents(path: ByteString): Directory {
-    const above = dirname(path);
-    const parent = this.#directories.get(above) ?? this.#makeParents(above);
-    const name = basename(path);
-    if (parent.stat(name) !== undefined) {
-      // A file where a directory is needed gives way, as later entries do everywhere.
-      parent.unlink(name);
-      this.#linkChanged(path);
-    }
-    parent.mkdir(name, OPEN_MODE);
-    // Logged like one that has an entry, since it may take the place of one that had.
-    const owner = this.#ownerOf(path, { uid: 0, gid: 0 });
-    logDirectory(this.#directoryLog, { path, mode: IMPLIED_MODE, mtime: undefined, owner });
-    return this.#directories.get(path)!;
   }
 
   /** An entry's own path: its directory resolved, its name as it is. */
@@ -417,7 +322,7 @@ export class MergedTree {
     // Links on disk are all inside; what is outside by name has none of them on the way, unless
     // something inside is on the way itself.
     if (this.#allowlist.place(path) !== "inside" && !this.#passesInside(path)) return true;
-    return this.#directories.get(path) !== undefined;
+    return this.#tree.get(path) !== undefined;
   }
 
   /** Package state lies outside below an allowed directory. */
@@ -428,11 +333,10 @@ export class MergedTree {
     return false;
   }
 
-  #linkOnDisk(path: ByteString): ByteString | undefined {
-    if (this.#allowlist.place(path) !== "inside") return undefined;
-    const parent = this.#directories.get(dirname(path));
-    const name = basename(path);
-    return parent?.stat(name)?.type === "symlink" ? parent.readlink(name) : undefined;
+  /** Logged like one that has an entry, since it may take the place of one that had. */
+  #logImplied(path: ByteString): void {
+    const owner = this.#ownerOf(path, { uid: 0, gid: 0 });
+    logDirectory(this.#directoryLog, { path, mode: IMPLIED_MODE, mtime: undefined, owner });
   }
 
   #linkChanged(path: ByteString): void {

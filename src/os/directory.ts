@@ -1,57 +1,24 @@
 import { type ByteString, byteString, fromByteString } from "../bytes.ts";
-import { Errno, errno, libc, SystemError } from "./libc.ts";
-
-const c = libc({
-  openat: { parameters: ["i32", "buffer", "i32", "u32"], result: "i32" },
-  close: { parameters: ["i32"], result: "i32" },
-  // No call moves 2 GiB: the low half of the count is all of it, and costs no BigInt.
-  write: { parameters: ["i32", "buffer", "usize"], result: "i32" },
-  pwrite: { parameters: ["i32", "buffer", "usize", "i64"], result: "i32" },
-  pread: { parameters: ["i32", "buffer", "usize", "i64"], result: "i32" },
-  ftruncate: { parameters: ["i32", "i64"], result: "i32" },
-  fchmod: { parameters: ["i32", "u32"], result: "i32" },
-  fchmodat: { parameters: ["i32", "buffer", "u32", "i32"], result: "i32" },
-  fchownat: { parameters: ["i32", "buffer", "u32", "u32", "i32"], result: "i32" },
-  fchown: { parameters: ["i32", "u32", "u32"], result: "i32" },
-  futimens: { parameters: ["i32", "buffer"], result: "i32" },
-  utimensat: { parameters: ["i32", "buffer", "buffer", "i32"], result: "i32" },
-  mkdirat: { parameters: ["i32", "buffer", "u32"], result: "i32" },
-  symlinkat: { parameters: ["buffer", "i32", "buffer"], result: "i32" },
-  linkat: { parameters: ["i32", "buffer", "i32", "buffer", "i32"], result: "i32" },
-  renameat: { parameters: ["i32", "buffer", "i32", "buffer"], result: "i32" },
-  unlinkat: { parameters: ["i32", "buffer", "i32"], result: "i32" },
-  readlinkat: { parameters: ["i32", "buffer", "buffer", "usize"], result: "isize" },
-  faccessat: { parameters: ["i32", "buffer", "i32", "i32"], result: "i32" },
-  statx: { parameters: ["i32", "buffer", "i32", "u32", "buffer"], result: "i32" },
-  fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
-  flock: { parameters: ["i32", "i32"], result: "i32" },
-});
-const { syscall: openat2 } = libc({
-  syscall: { parameters: ["i64", "i32", "buffer", "buffer", "usize"], result: "i64" },
-});
-const { syscall: getdents64 } = libc({
-  syscall: { parameters: ["i64", "i32", "buffer", "usize"], result: "i64" },
-});
-/** x86-64 and arm64 agree on openat2 alone; these two are all the machines there are builds for. */
-const SYS_OPENAT2 = 437n;
-const SYS_GETDENTS64 = Deno.build.arch === "x86_64" ? 217n : 61n;
-
-const ARM = Deno.build.arch === "aarch64";
-const O = {
-  WRONLY: 1,
-  RDWR: 2,
-  CREAT: 0o100,
-  EXCL: 0o200,
-  NONBLOCK: 0o4000,
-  DIRECTORY: ARM ? 0o40000 : 0o200000,
-  NOFOLLOW: ARM ? 0o100000 : 0o400000,
-  CLOEXEC: 0o2000000,
-} as const;
-const AT_SYMLINK_NOFOLLOW = 0x100;
-const AT_REMOVEDIR = 0x200;
-const AT_EMPTY_PATH = 0x1000;
-/** RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH */
-const RESOLVE_PLAIN_BENEATH = 0x02n | 0x04n | 0x08n;
+import { FileReader, FileWriter } from "./file.ts";
+import {
+  AT_EMPTY_PATH,
+  AT_REMOVEDIR,
+  AT_SYMLINK_NOFOLLOW,
+  c,
+  check,
+  component,
+  cString,
+  EMPTY,
+  getdents64,
+  O,
+  openat2,
+  RESOLVE_PLAIN_BENEATH,
+  setTimes,
+  SYS_GETDENTS64,
+  SYS_OPENAT2,
+} from "./file_calls.ts";
+import { Errno, errno, SystemError } from "./libc.ts";
+import type { Owner, Time } from "./metadata.ts";
 
 /** What kind of thing a name is. */
 export type NodeType = "file" | "directory" | "symlink" | "other";
@@ -67,65 +34,6 @@ export interface NodeStat {
   readonly mtime: Time;
   /** Device and mount: only where they are equal can a node be moved or linked from one to the other. */
   readonly mount: string;
-}
-
-/** A point in time since the epoch; `nanoseconds` is 0 to 999,999,999 and counts forward. */
-export interface Time {
-  readonly seconds: number;
-  readonly nanoseconds: number;
-}
-
-export interface Owner {
-  readonly uid: number;
-  readonly gid: number;
-}
-
-let nameBuffer = new Uint8Array(4096);
-let secondBuffer = new Uint8Array(4096);
-const timesBuffer = new ArrayBuffer(32);
-const times = new DataView(timesBuffer);
-const timesBytes = new Uint8Array(timesBuffer);
-const EMPTY = new Uint8Array(1);
-
-function cString(text: ByteString, second = false): Uint8Array<ArrayBuffer> {
-  let buffer = second ? secondBuffer : nameBuffer;
-  if (text.length + 1 > buffer.length) {
-    buffer = new Uint8Array(text.length + 1);
-    if (second) secondBuffer = buffer;
-    else nameBuffer = buffer;
-  }
-  for (let i = 0; i < text.length; i++) buffer[i] = text.charCodeAt(i);
-  buffer[text.length] = 0;
-  return buffer;
-}
-
-/**
- * The one gate of every write: a name is one component, so that no call below can leave the
- * directory it is made on.
- */
-function component(name: ByteString): Uint8Array<ArrayBuffer> {
-  if (
-    name === "" || name === "." || name === ".." || name.includes("/") || name.includes("\0")
-  ) {
-    throw new TypeError(`Not a name within a directory: "${fromByteString(name)}"`);
-  }
-  return cString(name);
-}
-
-function setTimes(time: Time): Uint8Array<ArrayBuffer> {
-  for (const at of [0, 16]) {
-    // By halves: four BigInts for every file are dear.
-    times.setInt32(at, time.seconds | 0, true);
-    times.setInt32(at + 4, Math.floor(time.seconds / 0x100000000), true);
-    times.setInt32(at + 8, time.nanoseconds, true);
-  }
-  return timesBytes;
-}
-
-function check(result: number | bigint, call: string, name?: ByteString): void {
-  if (result < 0) {
-    throw new SystemError(call, errno(), name === undefined ? undefined : fromByteString(name));
-  }
 }
 
 /** How a directory several components down is reached; chosen once by {@linkcode useOpenat2}. */
@@ -418,74 +326,4 @@ function nodeType(format: number): NodeType {
   if (format === 0o100000) return "file";
   if (format === 0o040000) return "directory";
   return format === 0o120000 ? "symlink" : "other";
-}
-
-/** A file being written, by its descriptor alone. Every method throws {@linkcode SystemError}. */
-export class FileWriter {
-  readonly #fd: number;
-  readonly #name: ByteString;
-  #position = 0;
-
-  constructor(fd: number, name: ByteString) {
-    this.#fd = fd;
-    this.#name = name;
-  }
-
-  /** Writes at an offset in the file; without one, after what was written last. */
-  write(bytes: Uint8Array<ArrayBuffer>, offset = this.#position): void {
-    let rest = bytes;
-    let at = offset;
-    while (rest.length > 0) {
-      const written = at === this.#position
-        ? c.write(this.#fd, rest, BigInt(rest.length))
-        : c.pwrite(this.#fd, rest, BigInt(rest.length), BigInt(at));
-      if (written < 0) {
-        const code = errno();
-        if (code === Errno.EINTR) continue;
-        throw new SystemError("write", code, fromByteString(this.#name));
-      }
-      if (at === this.#position) this.#position += written;
-      at += written;
-      rest = rest.subarray(written);
-    }
-  }
-
-  truncate(size: number): void {
-    check(c.ftruncate(this.#fd, BigInt(size)), "truncate", this.#name);
-  }
-
-  /** Owner last: a file that is given away is no longer this user's to change. */
-  setMetadata(mode: number, time: Time, owner: Owner | undefined): void {
-    check(c.fchmod(this.#fd, mode), "chmod", this.#name);
-    check(c.futimens(this.#fd, setTimes(time)), "utimes", this.#name);
-    if (owner !== undefined) {
-      check(c.fchown(this.#fd, owner.uid, owner.gid), "chown", this.#name);
-    }
-  }
-
-  close(): void {
-    check(c.close(this.#fd), "close", this.#name);
-  }
-}
-
-/** A file read at offsets, so that several readers can share it. */
-export class FileReader implements Disposable {
-  readonly #fd: number;
-  readonly #name: ByteString;
-
-  constructor(fd: number, name: ByteString) {
-    this.#fd = fd;
-    this.#name = name;
-  }
-
-  /** Fills the buffer from an offset; answers how many bytes there were. */
-  read(buffer: Uint8Array<ArrayBuffer>, offset: number): number {
-    const result = c.pread(this.#fd, buffer, BigInt(buffer.length), BigInt(offset));
-    check(result, "read", this.#name);
-    return result;
-  }
-
-  [Symbol.dispose](): void {
-    c.close(this.#fd);
-  }
 }

@@ -1,5 +1,5 @@
 import type { ByteString } from "../../bytes.ts";
-import type { Time } from "../../os/directory.ts";
+import type { Time } from "../../os/metadata.ts";
 
 export type EntryType =
   | "file"

@@ -1,5 +1,5 @@
 import { type ByteString, byteString, fromByteString } from "../../bytes.ts";
-import type { Time } from "../../os/directory.ts";
+import type { Time } from "../../os/metadata.ts";
 import { ArchiveError } from "../error.ts";
 import { parseDecimal } from "./numeric.ts";
 
