@@ -67,7 +67,9 @@ export function applyDirectoryMetadata(
     const parent = directories.get(dirname(path));
     const name = basename(path);
     if (parent?.stat(name)?.type !== "directory") return;
-    parent.chmod(name, mode);
+    // By its own descriptor: chmod of a name would follow a link put there meanwhile.
+    using directory = parent.child(name);
+    directory.chmodSelf(mode);
     if (mtime !== undefined) parent.utimes(name, mtime);
     if (owner !== undefined) parent.chown(name, owner);
   };

@@ -1,7 +1,8 @@
 import type { TarEntry, TarHandler } from "../archive/tar/entry.ts";
 import type { Directory } from "../os/directory.ts";
 import type { FileWriter } from "../os/file.ts";
-import { finishFile, type Ownership } from "./layer_sink.ts";
+import { finishFile } from "./layer_sink.ts";
+import type { Ownership } from "./ownership.ts";
 import type { WantedEntry } from "./layer_task.ts";
 
 /** Takes the content of single entries of a layer in a second read; the rest passes by. */

@@ -6,6 +6,7 @@ import type { FileWriter } from "../os/file.ts";
 import type { Owner } from "../os/metadata.ts";
 import type { Allowlist } from "./allowlist.ts";
 import type { Meter } from "./limits.ts";
+import { ownerOf, type Ownership } from "./ownership.ts";
 import { basename, cleanPath, dirname, join } from "./path.ts";
 import type { LeftOutSummary, RecordWriter } from "./record_log.ts";
 import {
@@ -25,12 +26,6 @@ const WHITEOUT_PREFIX = ".wh.";
 const OPAQUE_MARKER = ".wh..wh..opq";
 /** Setuid and setgid are dropped in overlay mode (contract section 4). */
 const KEPT_MODE = 0o1777;
-
-/** How owners are set, when the runner may set them at all. */
-export interface Ownership {
-  /** The server's user, for what is its own; undefined until its name has been looked up. */
-  readonly server: Owner | undefined;
-}
 
 /** Small files of the image that overlay mode leaves out and the launch wants to read. */
 export const CAPTURED: readonly ByteString[] = ["etc/passwd", "etc/group"];
@@ -215,9 +210,7 @@ export class LayerSink implements TarHandler {
   }
 
   #ownerOf(path: ByteString, entry: TarEntry): Owner | undefined {
-    if (this.#ownership === undefined) return undefined;
-    if (!this.#allowlist.isServerOwned(path)) return entry;
-    return this.#ownership.server ?? entry;
+    return ownerOf(path, entry, this.#allowlist, this.#ownership);
   }
 
   #write(record: Record): void {

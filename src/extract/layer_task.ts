@@ -6,7 +6,8 @@ import type { TarLimits } from "../archive/tar/entry.ts";
 import type { ByteString } from "../bytes.ts";
 import type { ImageLimits } from "./limits.ts";
 import type { LayerBytes } from "./layer_stream.ts";
-import type { LayerSummary, Ownership } from "./layer_sink.ts";
+import type { LayerSummary } from "./layer_sink.ts";
+import type { Ownership } from "./ownership.ts";
 
 /** What a layer's Worker needs besides the layer: plain data, sent once. */
 export interface WorkerSetup {

@@ -7,8 +7,8 @@ import type { Allowlist } from "./allowlist.ts";
 import { logDirectory } from "./directory_metadata.ts";
 import { ImagePaths, type LeftOutLink } from "./image_paths.ts";
 import type { LateContent } from "./late_content.ts";
-import type { Ownership } from "./layer_sink.ts";
 import type { LineWriter } from "./line_file.ts";
+import { ownerOf, type Ownership } from "./ownership.ts";
 import { basename, dirname, join } from "./path.ts";
 import { PathSet } from "./path_set.ts";
 import type { LeftOutSummary } from "./record_log.ts";
@@ -301,9 +301,7 @@ export class MergedTree {
   }
 
   #ownerOf(path: ByteString, archive: Owner): Owner | undefined {
-    if (this.#ownership === undefined) return undefined;
-    if (!this.#allowlist.isServerOwned(path)) return archive;
-    return this.#ownership.server ?? archive;
+    return ownerOf(path, archive, this.#allowlist, this.#ownership);
   }
 
   /** An entry's own path: its directory resolved, its name as it is. */
