@@ -103,7 +103,7 @@ class Extraction {
   }
 
   async run(): Promise<Extracted> {
-    const { image, settings, store, signal } = this.#options;
+    const { settings, store, signal } = this.#options;
     const counts = new SharedArrayBuffer(16);
     const setup = {
       store: store.spec,
@@ -118,7 +118,7 @@ class Extraction {
       meter: counts,
     };
     using pool = this.#options.pool ?? new LayerPool(this.#options.log);
-    pool.begin(setup, image.layers.length);
+    pool.begin(setup);
     const onAbort = () => pool.stop(signal.reason);
     signal.addEventListener("abort", onAbort, { once: true });
     try {

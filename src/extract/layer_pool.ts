@@ -38,13 +38,8 @@ export class LayerPool implements Disposable {
     this.#workers = Array.from({ length: count }, () => this.#start());
   }
 
-  /**
-   * Tells the Workers what all tasks share; nothing runs before.
-   *
-   * @param tasks how many there will be: Workers beyond that are ended
-   */
-  begin(setup: WorkerSetup, tasks: number): void {
-    for (const worker of this.#workers.splice(Math.max(1, tasks))) worker.terminate();
+  /** Tells the Workers what all tasks share; nothing runs before. */
+  begin(setup: WorkerSetup): void {
     for (const worker of this.#workers) {
       worker.postMessage({ kind: "setup", setup } satisfies WorkerRequest);
     }
