@@ -11,9 +11,10 @@ import { applyDirectoryMetadata } from "./directory_metadata.ts";
 import { extractionError } from "./failure.ts";
 import { giveToServer, mayChown } from "./give_to_server.ts";
 import { LateFiles } from "./late_content.ts";
-import { LayerPool, type LayerResult } from "./layer_pool.ts";
+import { LayerPool } from "./layer_pool.ts";
 import type { LayerSummary } from "./layer_sink.ts";
 import type { Ownership } from "./ownership.ts";
+import type { LayerResult } from "./layer_task.ts";
 import { Meter } from "./limits.ts";
 import { LineWriter } from "./line_file.ts";
 import { MergedTree } from "./merged_tree.ts";
@@ -118,7 +119,7 @@ class Extraction {
       meter: counts,
     };
     using pool = this.#options.pool ?? new LayerPool(this.#options.log);
-    pool.begin(setup);
+    pool.begin(setup, store);
     const onAbort = () => pool.stop(signal.reason);
     signal.addEventListener("abort", onAbort, { once: true });
     try {

@@ -17,6 +17,15 @@ export interface LayerBytes {
   readonly disagrees: boolean;
 }
 
+export interface ReadOptions {
+  readonly handler: TarHandler;
+  readonly limits: TarLimits;
+  /** Counts what is unpacked. */
+  readonly meter: Meter | undefined;
+  /** Its abort ends the reading, with its reason, before another chunk is taken. */
+  readonly signal: AbortSignal | undefined;
+}
+
 /**
  * The whole way of a layer's bytes, each handled once: blob, size and digest, decompression, diff
  * ID, tar, handler. The handler has seen every entry by the time a wrong digest is found, which is
@@ -27,9 +36,7 @@ export interface LayerBytes {
 export async function readLayer(
   layer: Layer,
   blob: AsyncIterable<Uint8Array>,
-  handler: TarHandler,
-  limits: TarLimits,
-  meter: Meter | undefined,
+  { handler, limits, meter, signal }: ReadOptions,
 ): Promise<LayerBytes> {
   const digest = new Verifier(layer.blob.digest);
   const diffId = new Verifier(layer.diffId);
@@ -46,6 +53,7 @@ export async function readLayer(
   const decompressor = detectingDecompressor((found) => compression = found);
   try {
     for await (const chunk of blob) {
+      signal?.throwIfAborted();
       compressed += chunk.length;
       if (compressed > layer.blob.size) {
         throw new ArchiveError(`the blob is larger than the ${layer.blob.size} bytes it should be`);

@@ -9,8 +9,8 @@ import type { LayerBytes } from "./layer_stream.ts";
 import type { LayerSummary } from "./layer_sink.ts";
 import type { Ownership } from "./ownership.ts";
 
-/** What a layer's Worker needs besides the layer: plain data, sent once. */
-export interface WorkerSetup {
+/** What every reader of layers needs besides the layer: plain data, the same for all of an image. */
+export interface LayerSetup {
   readonly store: StoreSpec;
   readonly paths: readonly string[];
   readonly ownership: Ownership | undefined;
@@ -49,16 +49,18 @@ export interface WantedEntry {
   readonly serverOwned: boolean;
 }
 
+/** What a task came to; a summary only of an extraction. */
+export interface LayerResult {
+  readonly bytes: LayerBytes;
+  readonly summary: LayerSummary | undefined;
+}
+
 export type WorkerRequest =
-  | { readonly kind: "setup"; readonly setup: WorkerSetup }
+  | { readonly kind: "setup"; readonly setup: LayerSetup }
   | { readonly kind: "task"; readonly task: LayerTask };
 
 export type WorkerReply =
-  | {
-    readonly kind: "done";
-    readonly bytes: LayerBytes;
-    readonly summary: LayerSummary | undefined;
-  }
+  | { readonly kind: "done"; readonly result: LayerResult }
   | {
     readonly kind: "failed";
     readonly exit: ExitStatus | undefined;

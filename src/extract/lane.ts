@@ -1,0 +1,81 @@
+import { RunnerError } from "../errors.ts";
+import type { Logger } from "../log.ts";
+import type { ImageStore } from "../store/store.ts";
+import { layerReader } from "./layer_reader.ts";
+import type {
+  LayerResult,
+  LayerSetup,
+  LayerTask,
+  WorkerReply,
+  WorkerRequest,
+} from "./layer_task.ts";
+
+/** Something that reads one layer at a time. */
+export interface Lane {
+  /** Throws what the task threw, or the reason it was ended with. */
+  run(task: LayerTask): Promise<LayerResult>;
+  /** Ends what is under way: nothing is written from then on. */
+  end(reason: unknown): void;
+}
+
+/** A lane in this isolate. */
+export function ownLane(setup: LayerSetup, store: ImageStore): Lane {
+  const abort = new AbortController();
+  return {
+    run: layerReader(setup, store, abort.signal),
+    end: (reason) => abort.abort(reason),
+  };
+}
+
+/** A lane in a Worker, which loads from when it is made. */
+export class WorkerLane implements Lane {
+  readonly #worker: Worker;
+  readonly #log: Logger;
+  /** Of the task it has; failures without one are kept for the next. */
+  #task = Promise.withResolvers<LayerResult>();
+
+  constructor(log: Logger) {
+    this.#log = log;
+    this.#task.promise.catch(() => {});
+    this.#worker = new Worker(new URL("./layer_worker.ts", import.meta.url), { type: "module" });
+    this.#worker.onmessage = (event: MessageEvent<WorkerReply>) => this.#onReply(event.data);
+    this.#worker.onerror = (event) => {
+      event.preventDefault();
+      this.#task.reject(new Error(`A layer's Worker failed: ${event.message}`));
+    };
+  }
+
+  /** Tells what all tasks share; once, before the first. */
+  begin(setup: LayerSetup): void {
+    this.#post({ kind: "setup", setup });
+  }
+
+  async run(task: LayerTask): Promise<LayerResult> {
+    this.#post({ kind: "task", task });
+    const result = await this.#task.promise;
+    this.#task = Promise.withResolvers();
+    this.#task.promise.catch(() => {});
+    return result;
+  }
+
+  end(reason: unknown): void {
+    this.#worker.terminate();
+    this.#task.reject(reason);
+  }
+
+  #post(request: WorkerRequest): void {
+    this.#worker.postMessage(request);
+  }
+
+  #onReply(reply: WorkerReply): void {
+    if (reply.kind === "log") this.#log[reply.level](reply.message, reply.fields);
+    else if (reply.kind === "done") this.#task.resolve(reply.result);
+    else {
+      const error = reply.exit === undefined
+        ? new Error(reply.message)
+        : new RunnerError(reply.exit, reply.message);
+      if (reply.stack !== undefined) error.stack = reply.stack;
+      this.#task.reject(error);
+    }
+  }
+}
