@@ -11,14 +11,14 @@ import { applyDirectoryMetadata } from "./directory_metadata.ts";
 import { extractionError } from "./failure.ts";
 import { giveToServer, mayChown } from "./give_to_server.ts";
 import { LateFiles } from "./late_content.ts";
+import { LayerArea } from "./layer_area.ts";
 import { LayerPool } from "./layer_pool.ts";
-import type { LayerSummary } from "./layer_sink.ts";
 import type { Ownership } from "./ownership.ts";
 import type { LayerResult } from "./layer_task.ts";
 import { Meter } from "./limits.ts";
 import { LineWriter } from "./line_file.ts";
-import { MergedTree } from "./merged_tree.ts";
-import { readRecords } from "./record_log.ts";
+import { type AppliedLayer, MergedTree } from "./merged_tree.ts";
+import { readRecords, RECORD_KINDS } from "./record_log.ts";
 import { TREE } from "./stage_places.ts";
 import { createStaging, removeStale, type Staging } from "./staging.ts";
 
@@ -142,7 +142,9 @@ class Extraction {
     using lateDirectory = directory.child(LATE);
     const directoryLog = new LineWriter(directory.create(DIRECTORY_LOG));
     const ownership = this.#ownership;
-    const records = (layer: number) => readRecords(directory, layer, true);
+    using areas = new DisposableStack();
+    const reading: { area: LayerArea; result: Promise<LayerResult> }[] = [];
+    const records = (layer: number) => readRecords(reading[layer]!.area.directory, RECORD_KINDS);
     const chowns = ownership !== undefined;
     const late = new LateFiles(lateDirectory, this.#allowlist, records, chowns);
     const merged = new MergedTree({
@@ -151,31 +153,23 @@ class Extraction {
       ownership,
       directoryLog,
     });
-    using nodes = new DisposableStack();
-    const reading = layers.map((layer, i) => {
-      directory.mkdir(nodesName(i), 0o700);
-      const own = nodes.use(directory.child(nodesName(i)));
-      const result = pool.run({
-        kind: "extract",
-        layer,
-        nodesFd: own.duplicate(),
-        recordsFd: directory.duplicate(),
-        index: i,
-      });
+    for (const [i, layer] of layers.entries()) {
+      const area = areas.use(LayerArea.make(directory, `layer-${i}`));
+      const result = pool.run({ kind: "extract", layer, areaFd: area.directory.duplicate() });
       // Reported where it is awaited; one failure is enough to end the others.
       result.catch(() => {});
-      return { own, result };
-    });
+      reading.push({ area, result });
+    }
     // A later layer's failure is heard while earlier ones are still being read.
     const failed = Promise.all(reading.map(({ result }) => result));
     failed.catch(() => {});
     let files = 0;
     let compressed = 0;
-    for (const [i, { own, result }] of reading.entries()) {
+    for (const [i, { area, result }] of reading.entries()) {
       await Promise.race([result, failed]);
       const { summary, bytes } = await result;
-      await this.#applyLayer(merged, i, own, summary!, late);
-      this.#report(i, { summary, bytes });
+      const layer = { area, summary: summary!, late: late.ofLayer(i) };
+      this.#report(i, { summary, bytes }, await this.#applyLayer(merged, i, layer));
       files += summary!.files;
       compressed += bytes.compressed;
     }
@@ -195,29 +189,30 @@ class Extraction {
   async #applyLayer(
     merged: MergedTree,
     index: number,
-    nodes: Directory,
-    summary: LayerSummary,
-    late: LateFiles,
-  ): Promise<void> {
-    const { hasWhiteouts, leftOutEntries } = summary;
-    merged.beginLayer({ nodes, hasWhiteouts, late: late.ofLayer(index) });
+    layer: AppliedLayer,
+  ): Promise<"whole" | "by entry"> {
     let applied = 0;
     try {
-      const leftOut = merged.needsLeftOut(leftOutEntries);
-      for (const record of readRecords(this.#staging.directory, index, leftOut)) {
+      const kinds = merged.beginLayer(layer);
+      for (const record of readRecords(layer.area.directory, kinds)) {
         merged.apply(record);
         // Signals and other layers' failures are heard between records.
         if (++applied % RECORDS_A_TURN !== 0) continue;
         await nextTask();
         this.#options.signal.throwIfAborted();
       }
+      return kinds.includes("named") ? "by entry" : "whole";
     } catch (error) {
       const digest = this.#options.image.layers[index]!.blob.digest;
       throw extractionError(`Cannot unpack layer "${digest}"`, error);
     }
   }
 
-  #report(index: number, { summary, bytes }: LayerResult): void {
+  #report(
+    index: number,
+    { summary, bytes }: LayerResult,
+    merged: "whole" | "by entry",
+  ): void {
     const { log, image } = this.#options;
     const { blob } = image.layers[index]!;
     for (const [path, content] of summary!.captured) this.#captured.set(path, content);
@@ -226,6 +221,7 @@ class Extraction {
       bytes: bytes.compressed,
       unpacked: bytes.unpacked,
       files: summary!.files,
+      merged,
     });
     if (bytes.disagrees) {
       log.warn(`A layer's bytes are ${bytes.compression}, which is not what its media type says`, {
@@ -297,10 +293,6 @@ class Extraction {
       group: this.#captured.get("etc/group"),
     };
   }
-}
-
-function nodesName(layer: number): ByteString {
-  return `nodes-${layer}`;
 }
 
 /** Lets timers, messages and signals through; a resolved promise would not. */

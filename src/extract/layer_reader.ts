@@ -1,14 +1,13 @@
-import type { ByteString } from "../bytes.ts";
 import { Directory } from "../os/directory.ts";
 import type { ImageStore } from "../store/store.ts";
 import { Allowlist } from "./allowlist.ts";
 import { extractionError } from "./failure.ts";
 import { FillSink } from "./fill_sink.ts";
+import { LayerArea } from "./layer_area.ts";
 import { LayerSink } from "./layer_sink.ts";
 import { readLayer } from "./layer_stream.ts";
 import type { LayerResult, LayerSetup, LayerTask } from "./layer_task.ts";
 import { Meter } from "./limits.ts";
-import { RecordWriter } from "./record_log.ts";
 
 /** Does one task, from the layer's blob to its nodes and records. */
 export type LayerReader = (task: LayerTask) => Promise<LayerResult>;
@@ -26,7 +25,6 @@ export function layerReader(
   const allowlist = new Allowlist(setup.paths);
   const { ownership, limits } = setup;
   const meter = new Meter(limits, setup.meter);
-  const isInside = (path: ByteString) => allowlist.place(path) === "inside";
   const read = async (task: LayerTask): Promise<LayerResult> => {
     const blob = store.blob(task.layer.blob);
     if (task.kind === "fill") {
@@ -35,10 +33,8 @@ export function layerReader(
       const options = { handler: sink, limits, meter: undefined, signal };
       return { bytes: await readLayer(task.layer, blob, options), summary: undefined };
     }
-    using parent = Directory.given(task.recordsFd);
-    using nodes = Directory.given(task.nodesFd);
-    const records = new RecordWriter(parent, task.index, isInside);
-    const sink = new LayerSink({ nodes, records, allowlist, ownership, meter });
+    using area = LayerArea.given(task.areaFd);
+    const sink = new LayerSink({ area, allowlist, ownership, meter });
     const bytes = await readLayer(task.layer, blob, { handler: sink, limits, meter, signal });
     return { bytes, summary: sink.close() };
   };

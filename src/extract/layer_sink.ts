@@ -1,14 +1,15 @@
 import { ArchiveError } from "../archive/error.ts";
 import type { TarEntry, TarHandler } from "../archive/tar/entry.ts";
 import { type ByteString, fromByteString } from "../bytes.ts";
-import type { Directory } from "../os/directory.ts";
 import type { FileWriter } from "../os/file.ts";
 import type { Owner } from "../os/metadata.ts";
 import type { Allowlist } from "./allowlist.ts";
+import type { LayerArea } from "./layer_area.ts";
+import { LayerNodes, type NewNode } from "./layer_nodes.ts";
 import type { Meter } from "./limits.ts";
 import { ownerOf, type Ownership } from "./ownership.ts";
 import { basename, cleanPath, dirname, join } from "./path.ts";
-import type { LeftOutSummary, RecordWriter } from "./record_log.ts";
+import { type LeftOutSummary, RecordWriter } from "./record_log.ts";
 import {
   DIRECTORY,
   FILE,
@@ -16,6 +17,7 @@ import {
   LEFT_OUT_NODE,
   LEFT_OUT_SYMLINK,
   LINK,
+  NAMED,
   OPAQUE,
   type Record,
   SYMLINK,
@@ -41,22 +43,25 @@ export interface LayerSummary {
   readonly captured: readonly (readonly [path: ByteString, content: Uint8Array])[];
   readonly hasWhiteouts: boolean;
   readonly leftOutEntries: LeftOutSummary;
+  /** The named nodes are all that the layer brings inside, and at the paths it means. */
+  readonly isPlain: boolean;
+  /** Directories of the named nodes that no entry describes. */
+  readonly implied: readonly ByteString[];
 }
 
 /**
- * Takes a layer's entries as they are read: content goes to numbered nodes, finished with all
- * their metadata, and what each entry means to a record. No path of the archive is written to
- * here; that is `MergedTree`'s, once all layers below are known.
+ * Takes a layer's entries as they are read: content goes to nodes, finished with all their
+ * metadata, and what each entry means to a record. Only the layer's own area is written to here;
+ * what becomes of it is `MergedTree`'s to say, once all layers below are known.
  */
 export class LayerSink implements TarHandler {
-  readonly #nodes: Directory;
+  readonly #nodes: LayerNodes;
   readonly #records: RecordWriter;
   readonly #allowlist: Allowlist;
   readonly #ownership: Ownership | undefined;
   readonly #meter: Meter;
 
   #entries = 0;
-  #nodeCount = 0;
   #current: TarEntry | undefined;
   #file: FileWriter | undefined;
   #capture: { path: ByteString; bytes: Uint8Array } | undefined;
@@ -69,23 +74,27 @@ export class LayerSink implements TarHandler {
 
   constructor(
     options: {
-      readonly nodes: Directory;
-      readonly records: RecordWriter;
+      readonly area: LayerArea;
       readonly allowlist: Allowlist;
       /** Undefined: nothing is chowned, since the runner is not root. */
       readonly ownership: Ownership | undefined;
       readonly meter: Meter;
     },
   ) {
-    this.#nodes = options.nodes;
-    this.#records = options.records;
-    this.#allowlist = options.allowlist;
+    const { area, allowlist } = options;
+    this.#nodes = new LayerNodes(area);
+    this.#records = new RecordWriter(
+      area.directory,
+      (path) => allowlist.place(path) === "inside",
+    );
+    this.#allowlist = allowlist;
     this.#ownership = options.ownership;
     this.#meter = options.meter;
   }
 
   /** Completes the records. */
   close(): LayerSummary {
+    this.#nodes.close();
     return {
       files: this.#files,
       leftOut: this.#leftOut,
@@ -93,6 +102,8 @@ export class LayerSink implements TarHandler {
       captured: [...this.#captured],
       hasWhiteouts: this.#hasWhiteouts,
       leftOutEntries: this.#records.close(),
+      isPlain: this.#nodes.isPlain,
+      implied: this.#nodes.implied,
     };
   }
 
@@ -114,7 +125,7 @@ export class LayerSink implements TarHandler {
         this.#directory(path, entry);
         return false;
       case "link":
-        this.#write([LINK, path, cleanPath(entry.linkPath)]);
+        this.#link(path, cleanPath(entry.linkPath));
         return false;
     }
     const isInside = this.#allowlist.place(path) === "inside";
@@ -130,7 +141,7 @@ export class LayerSink implements TarHandler {
           this.#leftOutCount++;
           if (this.#leftOut.length < 3) this.#leftOut.push(fromByteString(path));
         }
-        this.#write([LEFT_OUT_NODE, path]);
+        this.#apply([LEFT_OUT_NODE, path]);
         return false;
     }
   }
@@ -154,25 +165,34 @@ export class LayerSink implements TarHandler {
   #directory(path: ByteString, { mode, uid, gid, mtime }: TarEntry): void {
     const { seconds, nanoseconds } = mtime;
     const record = [DIRECTORY, path, mode & KEPT_MODE, uid, gid, seconds, nanoseconds] as const;
-    if (this.#allowlist.place(path) !== "outside") this.#write(record);
+    const place = this.#allowlist.place(path);
+    if (place === "inside") this.#nodes.directory(path);
+    if (place !== "outside") this.#records.append("other", record);
     else this.#records.appendLeftOut(record, path);
+  }
+
+  #link(path: ByteString, target: ByteString): void {
+    const record = [LINK, path, target] as const;
+    const isInside = [path, target].every((at) => this.#allowlist.place(at) === "inside");
+    if (isInside && this.#nodes.link(path, target)) this.#records.append("named", record);
+    else this.#apply(record);
   }
 
   #openFile(path: ByteString, entry: TarEntry): boolean {
     // Holes take no room, but the size a file claims counts all the same.
     if (entry.sparse) this.#meter.addBytes(entry.size);
-    const node = this.#nodeCount++;
     this.#files++;
     this.#current = entry;
-    this.#file = this.#nodes.create(String(node));
-    this.#write([FILE, path, node, entry.uid, entry.gid]);
+    const made = this.#nodes.file(path);
+    this.#file = made.file;
+    this.#made(FILE, path, made, entry);
     return true;
   }
 
   #leaveOutFile(path: ByteString, entry: TarEntry, index: number): boolean {
     const record = [LEFT_OUT_FILE, path, index] as const;
     // Where a directory should be on the way to something allowed, a file is more than left out.
-    if (this.#allowlist.place(path) === "ancestor") this.#write(record);
+    if (this.#allowlist.place(path) === "ancestor") this.#apply(record);
     else this.#records.appendLeftOut(record, dirname(path));
     if (!CAPTURED.includes(path) || entry.size > CAPTURE_LIMIT) return false;
     this.#current = entry;
@@ -184,37 +204,49 @@ export class LayerSink implements TarHandler {
     if (entry.linkPath === "") {
       throw new ArchiveError(`the symbolic link "${fromByteString(path)}" has no target`);
     }
-    const node = this.#nodeCount++;
-    const name = String(node);
-    this.#nodes.symlink(entry.linkPath, name);
-    this.#nodes.utimes(name, entry.mtime);
+    const made = this.#nodes.symlink(path, entry.linkPath);
+    made.directory.utimes(made.name, entry.mtime);
     const owner = this.#ownerOf(path, entry);
-    if (owner !== undefined) this.#nodes.chown(name, owner);
-    this.#write([SYMLINK, path, node, entry.uid, entry.gid]);
+    if (owner !== undefined) made.directory.chown(made.name, owner);
+    this.#made(SYMLINK, path, made, entry);
+  }
+
+  #made(
+    kind: typeof FILE | typeof SYMLINK,
+    path: ByteString,
+    { node }: NewNode,
+    { uid, gid }: Owner,
+  ): void {
+    this.#records.append(node === NAMED ? "named" : "other", [kind, path, node, uid, gid]);
   }
 
   #leaveOutSymlink(path: ByteString, { linkPath, uid, gid, mtime }: TarEntry): void {
     const { seconds, nanoseconds } = mtime;
-    this.#write([LEFT_OUT_SYMLINK, path, linkPath, uid, gid, seconds, nanoseconds]);
+    const record = [LEFT_OUT_SYMLINK, path, linkPath, uid, gid, seconds, nanoseconds] as const;
+    // Names below one on the way to something allowed mean other paths than they say.
+    if (this.#allowlist.place(path) === "ancestor") this.#apply(record);
+    else this.#records.append("other", record);
   }
 
   #whiteout(directory: ByteString, name: ByteString): void {
     this.#hasWhiteouts = true;
-    if (name === OPAQUE_MARKER) return this.#write([OPAQUE, directory]);
+    if (name === OPAQUE_MARKER) return this.#apply([OPAQUE, directory]);
     const hidden = name.slice(WHITEOUT_PREFIX.length);
     if (hidden === "" || hidden === "." || hidden === "..") {
       const shown = fromByteString(join(directory, name));
       throw new ArchiveError(`the whiteout "${shown}" names nothing within its directory`);
     }
-    this.#write([WHITEOUT, join(directory, hidden)]);
+    this.#apply([WHITEOUT, join(directory, hidden)]);
   }
 
   #ownerOf(path: ByteString, entry: TarEntry): Owner | undefined {
     return ownerOf(path, entry, this.#allowlist, this.#ownership);
   }
 
-  #write(record: Record): void {
-    this.#records.append(record);
+  /** Records what takes effect at its place among the layer's entries. */
+  #apply(record: Record): void {
+    this.#nodes.setNotPlain();
+    this.#records.append("other", record);
   }
 }
 

@@ -26,11 +26,8 @@ export type LayerTask =
   | {
     readonly kind: "extract";
     readonly layer: Layer;
-    /** Directory for the layer's nodes. */
-    readonly nodesFd: number;
-    /** Directory for its records, and which layer's they are: 0 is the base. */
-    readonly recordsFd: number;
-    readonly index: number;
+    /** The directory of the layer's area. */
+    readonly areaFd: number;
   }
   /** A second read: the content of single entries into files that exist already. */
   | {

@@ -4,14 +4,18 @@ import type { Directory } from "../os/directory.ts";
 import type { Owner } from "../os/metadata.ts";
 import { Errno, SystemError } from "../os/libc.ts";
 import type { Allowlist } from "./allowlist.ts";
+import { DirectoryCache } from "./directory_cache.ts";
 import { logDirectory } from "./directory_metadata.ts";
+import { canGraft, graft } from "./graft.ts";
 import { ImagePaths, type LeftOutLink } from "./image_paths.ts";
-import type { LateContent } from "./late_content.ts";
+import type { LateContent, LateNode } from "./late_content.ts";
+import type { LayerArea } from "./layer_area.ts";
+import type { LayerSummary } from "./layer_sink.ts";
 import type { LineWriter } from "./line_file.ts";
 import { ownerOf, type Ownership } from "./ownership.ts";
 import { basename, dirname, join } from "./path.ts";
 import { PathSet } from "./path_set.ts";
-import type { LeftOutSummary } from "./record_log.ts";
+import { RECORD_KINDS, type RecordKind } from "./record_log.ts";
 import {
   DIRECTORY,
   FILE,
@@ -19,6 +23,7 @@ import {
   LEFT_OUT_NODE,
   LEFT_OUT_SYMLINK,
   LINK,
+  NAMED,
   OPAQUE,
   type Record,
   type RecordOf,
@@ -32,8 +37,8 @@ const IMPLIED_MODE = 0o755;
 
 /** The layer whose records are being applied. */
 export interface AppliedLayer {
-  readonly nodes: Directory;
-  readonly hasWhiteouts: boolean;
+  readonly area: LayerArea;
+  readonly summary: LayerSummary;
   readonly late: LateContent;
 }
 
@@ -49,6 +54,7 @@ export interface AppliedLayer {
 export class MergedTree {
   readonly #allowlist: Allowlist;
   readonly #ownership: Ownership | undefined;
+  readonly #root: Directory;
   readonly #tree: StagedTree;
   readonly #paths: ImagePaths;
   /** Modes and times of directories, set last: making a child needs the one and changes the other. */
@@ -58,6 +64,10 @@ export class MergedTree {
   #layer!: AppliedLayer;
   /** Devices and FIFOs: a hard link to one is left out with it. */
   readonly #leftOutNodes = new Set<ByteString>();
+  /** A left-out link was on the way to something allowed: names may not be where they seem. */
+  #isLed = false;
+  /** Open directories of the layer's named nodes. */
+  #named: DirectoryCache | undefined;
   /** The last entry's directory and its real path: most entries share their neighbour's. */
   #lastDirectory: ByteString | undefined;
   #lastReal: ByteString = "";
@@ -73,6 +83,7 @@ export class MergedTree {
     this.#allowlist = options.allowlist;
     this.#ownership = options.ownership;
     this.#directoryLog = options.directoryLog;
+    this.#root = options.root;
     this.#tree = new StagedTree(options.root, {
       implied: (path) => this.#logImplied(path),
       replaced: (path) => this.#linkChanged(path),
@@ -83,17 +94,35 @@ export class MergedTree {
     );
   }
 
-  /** Says which layer the next records are of. */
-  beginLayer(layer: AppliedLayer): void {
+  /**
+   * Begins a layer, moving its tree in whole where that comes to the same as its entries one by one.
+   *
+   * @returns the records that are still to be applied
+   */
+  beginLayer(layer: AppliedLayer): readonly RecordKind[] {
+    const { area, summary } = layer;
+    this.#named?.clear();
+    this.#named = new DirectoryCache(area.named);
     this.#layer = layer;
-    this.#upper = layer.hasWhiteouts ? new PathSet() : undefined;
+    this.#upper = summary.hasWhiteouts ? new PathSet() : undefined;
+    if (this.#needsLeftOut()) return RECORD_KINDS;
+    if (!summary.isPlain || this.#isLed || !canGraft(area.named, this.#root)) {
+      return ["named", "other"];
+    }
+    for (const path of summary.implied) {
+      if (this.#tree.get(path) === undefined) this.#logImplied(path);
+    }
+    graft(area.named, this.#root);
+    this.#forget();
+    return ["other"];
   }
 
   /**
    * Whether the records of a layer's plain left-out files and directories can matter: a link leads
    * to them or out to them, or they take the place of something that is remembered.
    */
-  needsLeftOut({ directories, matterHere }: LeftOutSummary): boolean {
+  #needsLeftOut(): boolean {
+    const { directories, matterHere } = this.#layer.summary.leftOutEntries;
     if (matterHere || directories === undefined) return true;
     if (this.#layer.late.remembers || this.#leftOutNodes.size > 0) return true;
     return directories.some((directory) =>
@@ -125,6 +154,7 @@ export class MergedTree {
 
   /** Closes what is open; the directory log is complete then. */
   close(): void {
+    this.#named?.clear();
     this.#tree.close();
   }
 
@@ -165,11 +195,10 @@ export class MergedTree {
       case FILE:
       case SYMLINK: {
         // By name it was inside, so its node was made; where it really lies it is left out.
-        const { nodes, late } = this.#layer;
-        const name = String(record[2]);
-        if (record[0] === SYMLINK) link = this.#nodeAsLink(name);
-        else late.keep(path, nodes, name);
-        nodes.unlink(name);
+        const node = this.#node(record);
+        if (record[0] === SYMLINK) link = nodeAsLink(node);
+        else this.#layer.late.keep(path, node.directory, node.name);
+        node.directory.unlink(node.name);
         break;
       }
       case LEFT_OUT_FILE:
@@ -184,6 +213,7 @@ export class MergedTree {
     }
     if (isAncestor && !isDirectory) this.#tree.remove(path);
     if (link !== undefined) {
+      this.#isLed ||= isAncestor;
       this.#paths.setLeftOut(path, link);
       // Even where nothing was followed: the name may have been resolved as still to be made.
       this.#forget();
@@ -205,16 +235,17 @@ export class MergedTree {
     return { target: directory!.readlink(name), owner: node, mtime: node.mtime };
   }
 
-  #nodeAsLink(name: ByteString): LeftOutLink {
-    const node = this.#layer.nodes.stat(name)!;
-    return { target: this.#layer.nodes.readlink(name), owner: node, mtime: node.mtime };
+  /** Where a record's node waits. */
+  #node([, path, number]: RecordOf<typeof FILE | typeof SYMLINK>): LateNode {
+    return number === NAMED
+      ? { directory: this.#named!.get(dirname(path))!, name: basename(path) }
+      : { directory: this.#layer.area.numbered, name: String(number) };
   }
 
-  #placeNode(
-    [kind, given, node, uid, gid]: RecordOf<typeof FILE | typeof SYMLINK>,
-    path: ByteString,
-  ): void {
-    this.#tree.put(this.#layer.nodes, String(node), path);
+  #placeNode(record: RecordOf<typeof FILE | typeof SYMLINK>, path: ByteString): void {
+    const [kind, given, , uid, gid] = record;
+    const { directory, name } = this.#node(record);
+    this.#tree.put(directory, name, path);
     if (kind === SYMLINK) this.#forget();
     if (given !== path) this.#correctOwner(given, path, { uid, gid });
   }
@@ -345,6 +376,11 @@ export class MergedTree {
     this.#paths.forget();
     this.#lastDirectory = undefined;
   }
+}
+
+function nodeAsLink({ directory, name }: LateNode): LeftOutLink {
+  const node = directory.stat(name)!;
+  return { target: directory.readlink(name), owner: node, mtime: node.mtime };
 }
 
 function leftOutLink(

@@ -7,7 +7,10 @@ import type { ByteString } from "../bytes.ts";
  * As arrays, since every entry of an image is written and read once as JSON.
  */
 export type Record =
-  /** A prepared file or link of the layer's nodes, complete with metadata, takes the path. */
+  /**
+   * A prepared file or link of the layer, complete with metadata, takes the path; `node` is its
+   * number or {@linkcode NAMED}.
+   */
   | readonly [
     kind: typeof FILE | typeof SYMLINK,
     path: ByteString,
@@ -44,6 +47,9 @@ export type Record =
 
 /** The records of a kind. */
 export type RecordOf<Kind extends number> = Extract<Record, readonly [Kind, ...unknown[]]>;
+
+/** In place of a node's number: it is where the layer has it, under its record's path. */
+export const NAMED = -1;
 
 export const FILE = 0;
 export const SYMLINK = 1;

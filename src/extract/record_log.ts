@@ -7,6 +7,15 @@ import { LEFT_OUT_SYMLINK, LINK, type Record } from "./record.ts";
 /** Directories of left-out entries that are told apart; with more, all are looked at. */
 const MAX_DIRECTORIES = 16_384;
 
+/**
+ * The logs of a layer, kept apart since most layers are merged without reading the large ones:
+ * - `left-out`: files and directories that are left out, which rarely matter to anything
+ * - `named`: what the layer's named nodes say by themselves where whole directories can be moved
+ * - `other`: everything else
+ */
+export type RecordKind = "left-out" | "named" | "other";
+export const RECORD_KINDS: readonly RecordKind[] = ["left-out", "named", "other"];
+
 /** What a layer's left-out entries could matter to, known without reading them. */
 export interface LeftOutSummary {
   /** Directories they are in, or are; undefined: too many to name. */
@@ -15,13 +24,12 @@ export interface LeftOutSummary {
   readonly matterHere: boolean;
 }
 
-/**
- * Writes a layer's records to two files. Most entries of most images are files and directories
- * that are left out and that nothing refers to; they are kept apart so that they need not be read.
- */
+/** A record's number within its layer, so that several logs can be read as one. */
+type Numbered = readonly [number: number, record: Record];
+
+/** Writes a layer's records. */
 export class RecordWriter {
-  readonly #records: LineWriter;
-  readonly #leftOut: LineWriter;
+  readonly #logs: Readonly<{ [Kind in RecordKind]: LineWriter }>;
   readonly #isInside: (path: ByteString) => boolean;
   #count = 0;
   #directories: Set<ByteString> | undefined = new Set();
@@ -29,44 +37,49 @@ export class RecordWriter {
   readonly #links = new Set<ByteString>();
   #linksOut = false;
 
-  /** @param isInside whether a path is one that is extracted */
-  constructor(
-    directory: Directory,
-    layer: number,
-    isInside: (path: ByteString) => boolean,
-  ) {
-    this.#records = new LineWriter(directory.create(recordsName(layer)));
-    this.#leftOut = new LineWriter(directory.create(leftOutName(layer)));
+  /**
+   * @param directory takes the logs
+   * @param isInside whether a path is one that is extracted
+   */
+  constructor(directory: Directory, isInside: (path: ByteString) => boolean) {
+    const log = (kind: RecordKind) => new LineWriter(directory.create(kind));
+    this.#logs = { "left-out": log("left-out"), named: log("named"), other: log("other") };
     this.#isInside = isInside;
   }
 
-  append(record: Record): void {
-    this.#count++;
-    this.#records.append(record);
+  append(kind: "named" | "other", record: Record): void {
+    this.#append(kind, record);
     if (record[0] === LINK) {
       this.#linksOut ||= !this.#isInside(record[1]) || !this.#isInside(record[2]);
     } else if (record[0] === LEFT_OUT_SYMLINK && this.#links.size < MAX_DIRECTORIES) {
       this.#links.add(record[1]);
+      this.#addDirectory(dirname(record[1]));
     }
   }
 
   /** A file or directory that is left out. @param directory what links could lead to it through */
   appendLeftOut(record: Record, directory: ByteString): void {
-    // With the number of records it comes after, so that both files can be read as one.
-    this.#leftOut.append([this.#count, record]);
-    if (directory === this.#lastDirectory) return;
-    this.#lastDirectory = directory;
-    this.#directories?.add(directory);
-    if (this.#directories?.size === MAX_DIRECTORIES) this.#directories = undefined;
+    this.#append("left-out", record);
+    this.#addDirectory(directory);
   }
 
   close(): LeftOutSummary {
-    this.#records.close();
-    this.#leftOut.close();
+    for (const kind of RECORD_KINDS) this.#logs[kind].close();
     const directories = this.#directories === undefined ? undefined : [...this.#directories];
     const onTheWay = this.#links.size === MAX_DIRECTORIES ||
       directories?.some((directory) => this.#passesLink(directory)) === true;
     return { directories, matterHere: this.#linksOut || onTheWay };
+  }
+
+  #append(kind: RecordKind, record: Record): void {
+    this.#logs[kind].append([this.#count++, record] satisfies Numbered);
+  }
+
+  #addDirectory(directory: ByteString): void {
+    if (directory === this.#lastDirectory) return;
+    this.#lastDirectory = directory;
+    this.#directories?.add(directory);
+    if (this.#directories?.size === MAX_DIRECTORIES) this.#directories = undefined;
   }
 
   #passesLink(directory: ByteString): boolean {
@@ -75,41 +88,26 @@ export class RecordWriter {
   }
 }
 
-/**
- * A layer's records in the order of its entries.
- *
- * @param leftOut whether those of plain left-out files and directories are among them
- */
+/** A layer's records of some kinds, in the order of its entries. */
 export function* readRecords(
   directory: Directory,
-  layer: number,
-  leftOut: boolean,
+  kinds: readonly RecordKind[],
 ): Generator<Record> {
-  using file = directory.open(recordsName(layer));
-  // Written by this process in its private directory: the types are what record.ts says.
-  const records = readLines(file) as Generator<Record>;
-  if (!leftOut) return yield* records;
-  using leftOutFile = directory.open(leftOutName(layer));
-  const others = readLines(leftOutFile) as Generator<readonly [number, Record]>;
-  let other = others.next();
-  let count = 0;
-  const upToHere = function* () {
-    for (; other.done !== true && other.value[0] <= count; other = others.next()) {
-      yield other.value[1];
+  using files = new DisposableStack();
+  const logs = kinds.map((kind) => {
+    const file = files.use(directory.open(kind));
+    // Written by this process in its private directory: the types are what record.ts says.
+    const records = readLines(file) as Generator<Numbered>;
+    return { records, next: records.next() };
+  });
+  while (true) {
+    let first: typeof logs[number] | undefined;
+    for (const log of logs) {
+      if (log.next.done === true) continue;
+      if (first === undefined || log.next.value[0] < first.next.value[0]) first = log;
     }
-  };
-  yield* upToHere();
-  for (const record of records) {
-    yield record;
-    count++;
-    yield* upToHere();
+    if (first === undefined) return;
+    yield first.next.value[1];
+    first.next = first.records.next();
   }
-}
-
-function recordsName(layer: number): ByteString {
-  return `records-${layer}`;
-}
-
-function leftOutName(layer: number): ByteString {
-  return `left-out-${layer}`;
 }

@@ -79,18 +79,14 @@ export class StagedTree {
   }
 
   makeDirectory(path: ByteString): void {
+    if (this.get(path) !== undefined) return;
     const parent = this.parent(path);
     const name = basename(path);
-    try {
-      parent.mkdir(name, OPEN_MODE);
-    } catch (error) {
-      if (!(error instanceof SystemError) || error.errno !== Errno.EEXIST) throw error;
-      if (parent.stat(name)?.type !== "directory") {
-        parent.unlink(name);
-        parent.mkdir(name, OPEN_MODE);
-        this.#events.replaced(path);
-      }
+    if (parent.stat(name) !== undefined) {
+      parent.unlink(name);
+      this.#events.replaced(path);
     }
+    parent.mkdir(name, OPEN_MODE);
   }
 
   /** Takes away what is at a path; answers its directory, made where missing. */

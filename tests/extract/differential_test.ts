@@ -37,6 +37,7 @@ peerTest(`${COMPARED} random images become what umoci makes of them`, ["umoci"],
   let compared = 0;
   let refused = 0;
   let limits = 0;
+  let moved = 0;
   for (let seed = FIRST_SEED; compared < COMPARED; seed++) {
     if (seed - FIRST_SEED >= MAX_SEEDS) throw new Error(`only ${compared} images were comparable`);
     await withRoot(async (dir) => {
@@ -59,13 +60,16 @@ peerTest(`${COMPARED} random images become what umoci makes of them`, ["umoci"],
         return;
       }
       assertEquals(ours.error?.message, undefined, `seed ${seed}`);
+      moved += ours.log.match(/ merged=whole/g)?.length ?? 0;
       await compareTrees(seed, `${dir}/bundle/rootfs`, `${dir}/root`, isRoot);
       compared++;
     });
   }
   assert(givenAway < lines / 20, `${givenAway} of ${lines} files outside are the server's`);
+  assert(moved >= COMPARED / 4, `only ${moved} layers were moved in whole`);
   console.log(
-    `compared ${compared} images; ${refused} refused by both, ${limits} beyond umoci's limits`,
+    `compared ${compared} images; ${refused} refused by both, ${limits} beyond umoci's limits; ` +
+      `${moved} layers moved in whole`,
   );
 });
 

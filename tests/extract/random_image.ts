@@ -29,8 +29,10 @@ export function randomImage(seed: number): Uint8Array[] {
   const known = new Known(random.chance(0.9));
   return Array.from({ length: 1 + random.int(5) }, () => {
     const layer = archive();
+    // Most layers of real images are tidy; such are merged by another way than the rest.
+    const tidy = random.chance(0.4) ? new Tidy() : undefined;
     const count = 1 + random.int(30);
-    for (let i = 0; i < count; i++) addEntry(layer, random, known);
+    for (let i = 0; i < count; i++) addEntry(layer, random, known, tidy);
     return random.chance(0.1) ? layer.unfinished() : layer.build();
   });
 }
@@ -81,6 +83,27 @@ class Known {
   }
 }
 
+/** A layer no two of whose entries want the same path, each below directories only. */
+class Tidy {
+  readonly #kinds = new Map<string, Kind>();
+
+  /** Whether an entry of this kind may be added; it is then taken as added. */
+  add(path: string, kind: Kind): boolean {
+    if (this.#kinds.has(path)) return false;
+    const names = path.split("/");
+    const above = names.slice(1).map((_, i) => names.slice(0, i + 1).join("/"));
+    if (above.some((at) => (this.#kinds.get(at) ?? "directory") !== "directory")) return false;
+    const isAbove = [...this.#kinds.keys()].some((at) => at.startsWith(path + "/"));
+    if (isAbove && kind !== "directory") return false;
+    this.#kinds.set(path, kind);
+    return true;
+  }
+
+  get files(): string[] {
+    return [...this.#kinds].filter(([, kind]) => kind !== "directory").map(([path]) => path);
+  }
+}
+
 function randomPath(random: Random, known: Known): string {
   for (let tries = 0;; tries++) {
     const path = anyPath(random, known.paths);
@@ -99,9 +122,20 @@ function anyPath(random: Random, known: readonly string[]): string {
   return parts.join("/");
 }
 
-function addEntry(layer: ArchiveBuilder, random: Random, known: Known): void {
+function addEntry(
+  layer: ArchiveBuilder,
+  random: Random,
+  known: Known,
+  tidy: Tidy | undefined,
+): void {
   const path = randomPath(random, known);
-  const roll = random.next();
+  // What is left of the range has no whiteouts.
+  const roll = tidy === undefined ? random.next() : 0.16 + random.next() * 0.84;
+  const add = (kind: Kind) => {
+    if (tidy?.add(path, kind) === false) return false;
+    known.set(path, kind);
+    return true;
+  };
   if (roll < 0.12) {
     const { paths } = known;
     const hidden = random.chance(0.8) && paths.length > 0 ? random.pick(paths) : path;
@@ -113,7 +147,7 @@ function addEntry(layer: ArchiveBuilder, random: Random, known: Known): void {
     layer.opaque(path);
     return;
   }
-  const { files } = known;
+  const { files } = tidy ?? known;
   const mtime = random.int(LAST_TIME);
   const fields: HeaderFields = {
     mode: random.pick([0o644, 0o755, 0o600, 0o4755, 0o2775, 0o1777, 0o444]),
@@ -124,29 +158,27 @@ function addEntry(layer: ArchiveBuilder, random: Random, known: Known): void {
   if (roll < 0.36) {
     // No setgid: we drop it by contract, so what is made below does not inherit the group.
     const mode = fields.mode! & 0o1777;
+    if (!add("directory")) return;
     emit(layer, random, dressed(path + "/", random), { ...fields, mode, flag: "5" });
-    known.set(path, "directory");
   } else if (roll < 0.52) {
     const link = randomTarget(random, known);
+    if (!add("symlink")) return;
     emit(layer, random, dressed(path, random), { ...fields, flag: "2", link });
-    known.set(path, "symlink");
   } else if (roll < 0.62 && files.length > 0) {
     const link = random.pick(files);
-    if (path === link || link.startsWith(path + "/")) return;
+    if (path === link || link.startsWith(path + "/") || !add("file")) return;
     emit(layer, random, dressed(path, random), {
       ...fields,
       flag: "1",
       link: dressed(link, random),
     });
-    known.set(path, "file");
-  } else if (roll < 0.64) {
+  } else if (roll < 0.64 && tidy === undefined) {
     emit(layer, random, dressed(path, random), { ...fields, flag: "6" });
     known.set(path, "file");
-  } else {
+  } else if (add("file")) {
     const content = random.bytes(random.pick([0, 1, 511, 512, 513, 3000]));
     const flag = random.chance(0.1) ? "\0" : "0";
     emit(layer, random, dressed(path, random), { ...fields, flag, content });
-    known.set(path, "file");
   }
 }
 

@@ -1,0 +1,41 @@
+import type { ByteString } from "../bytes.ts";
+import { Directory } from "../os/directory.ts";
+
+const NAMED = "named-nodes";
+const NUMBERED = "numbered-nodes";
+
+/** A layer's part of a staging directory: what its reader makes, until it is merged. */
+export class LayerArea implements Disposable {
+  /** Holds the two others and the layer's records. */
+  readonly directory: Directory;
+  /** Nodes at the paths the layer itself has them at. */
+  readonly named: Directory;
+  /** Nodes whose path something else of the layer has, by number. */
+  readonly numbered: Directory;
+
+  private constructor(directory: Directory) {
+    this.directory = directory;
+    this.named = directory.child(NAMED);
+    this.numbered = directory.child(NUMBERED);
+  }
+
+  /** @param name of the new area within the staging directory */
+  static make(staging: Directory, name: ByteString): LayerArea {
+    staging.mkdir(name, 0o700);
+    const directory = staging.child(name);
+    directory.mkdir(NAMED, 0o700);
+    directory.mkdir(NUMBERED, 0o700);
+    return new LayerArea(directory);
+  }
+
+  /** Takes over a descriptor that {@linkcode Directory.duplicate} made of an area's directory. */
+  static given(fd: number): LayerArea {
+    return new LayerArea(Directory.given(fd));
+  }
+
+  [Symbol.dispose](): void {
+    this.named[Symbol.dispose]();
+    this.numbered[Symbol.dispose]();
+    this.directory[Symbol.dispose]();
+  }
+}
