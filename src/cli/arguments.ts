@@ -1,5 +1,5 @@
 import { parseArgs } from "@std/cli/parse_args.js";
-import * as z from "zod";
+import * as z from "zod/mini";
 import type { Flags } from "../config/parse.ts";
 import { flagName, type Row, SERVER_ENV, type SettingKey, TABLE } from "../config/table.ts";
 import { Exit, RunnerError } from "../errors.ts";
@@ -15,7 +15,8 @@ export interface Invocation {
   readonly topic?: CommandName | undefined;
 }
 
-const Parsed = z.object({ _: z.array(z.string()) }).catchall(
+const Parsed = z.catchall(
+  z.object({ _: z.array(z.string()) }),
   z.union([z.array(z.string()), z.boolean()]),
 );
 

@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import type * as z from "zod/mini";
 import { Exit, reason, RunnerError } from "../errors.ts";
 import { parseImageSource } from "../reference/source.ts";
 import type { Settings } from "./settings.ts";

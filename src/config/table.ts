@@ -1,12 +1,12 @@
 import { LOG_FORMATS, LOG_LEVELS } from "../log.ts";
 import * as value from "./values.ts";
-import * as z from "zod";
+import * as z from "zod/mini";
 
 /** One setting: the only place its names, rule, default and help are written. */
 export interface Row {
   /** The variable; the flag's name follows from it ({@linkcode flagName}). */
   readonly env: string;
-  readonly schema: z.ZodType<unknown, string>;
+  readonly schema: z.ZodMiniType<unknown, string>;
   /** What it takes, as the end of "it takes …". */
   readonly takes: string;
   /** The default as a user would write it. Unset: there is none. */

@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import { parsePlatform, type Platform } from "../reference/platform.ts";
 
 /**
@@ -31,26 +31,31 @@ const SIZE_BYTES: Readonly<Record<string, number>> = {
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** Text as it is, but no NUL, which no argument or variable can carry. */
-export const text = z.string().min(1).refine((value) => !value.includes("\0"));
+export const text = z.string().check(
+  z.minLength(1),
+  z.refine((value) => !value.includes("\0")),
+);
 
 /** Text that is allowed to be a URL path: begins with `/`, no white space or control characters. */
-export const urlPath = z.string().regex(/^\/[\x21-\x7e]*$/);
+export const urlPath = z.string().check(z.regex(/^\/[\x21-\x7e]*$/));
 
 /** A host name or address to listen on. */
-export const host = z.string().regex(/^[\w.:%-]+$/);
+export const host = z.string().check(z.regex(/^[\w.:%-]+$/));
 
-export const port = z.string().regex(/^[0-9]{1,5}$/).transform(Number).pipe(
-  z.number().min(1).max(65535),
-);
+export const port = whole(/^[0-9]{1,5}$/, 65535);
 
 /** A whole number from 1. */
-export const count = z.string().regex(/^[0-9]+$/).transform(Number).pipe(
-  z.number().min(1).max(Number.MAX_SAFE_INTEGER),
-);
+export const count = whole(/^[0-9]+$/, Number.MAX_SAFE_INTEGER);
+
+function whole(pattern: RegExp, most: number) {
+  const number = z.pipe(z.string().check(z.regex(pattern)), z.transform(Number));
+  return z.pipe(number, z.number().check(z.gte(1), z.lte(most)));
+}
 
 /** `true` or `1`, `false` or `0`. */
-export const toggle = z.enum(["1", "0", "true", "false"]).transform((value) =>
-  value === "1" || value === "true"
+export const toggle = z.pipe(
+  z.enum(["1", "0", "true", "false"]),
+  z.transform((value) => value === "1" || value === "true"),
 );
 
 /** Milliseconds from `30` (seconds), `500ms`, `30s`, `2m`, `1h`. */
@@ -64,60 +69,59 @@ export const size = scaled(
 );
 
 function scaled(pattern: RegExp, units: Readonly<Record<string, number>>, most: number) {
-  return z.string().transform((value, context) => {
+  const number = textAs((value, context) => {
     const [, digits, unit] = pattern.exec(value.toLowerCase()) ?? [];
     const factor = units[unit ?? ""];
-    if (digits === undefined || factor === undefined) {
-      context.addIssue("no such unit");
-      return z.NEVER;
-    }
+    if (digits === undefined || factor === undefined) return refuse(context, "no such unit");
     return Number(digits) * factor;
-  }).pipe(z.number().min(1).max(most));
+  });
+  return z.pipe(number, z.number().check(z.gte(1), z.lte(most)));
 }
 
 /** An absolute path, normalised; `..` is refused rather than resolved. */
-export const absolutePath = text.regex(/^\//).refine((value) => !value.split("/").includes(".."))
-  .transform(normalise);
+export const absolutePath = z.pipe(
+  text.check(z.regex(/^\//), z.refine((value) => !value.split("/").includes(".."))),
+  z.transform(normalise),
+);
 
 /** `/a:/b`: absolute paths, none of them the root itself. */
-export const pathList = listOf(":", absolutePath.refine((path) => path !== "/"));
+export const pathList = listOf(":", absolutePath.check(z.refine((path) => path !== "/")));
 
 /** `linux/arm64/v8`. */
-export const platform = z.string().transform((value, context): Platform => {
+export const platform = textAs((value, context): Platform => {
   try {
     return parsePlatform(value);
   } catch {
-    context.addIssue("not a platform");
-    return z.NEVER;
+    return refuse(context, "not a platform");
   }
 });
 
 /** `host[:port]`, comma-separated. */
 export const registryList = listOf(
   ",",
-  z.string().regex(/^(\[[0-9a-fA-F:]+\]|[\w.-]+)(:[0-9]+)?$/),
+  z.string().check(z.regex(/^(\[[0-9a-fA-F:]+\]|[\w.-]+)(:[0-9]+)?$/)),
 );
 
 /** `registry=https://mirror`, comma-separated; a registry named twice has its mirrors in order. */
-export const mirrors = z.string().transform((value, context) => {
+export const mirrors = textAs((value, context) => {
   const result: Record<string, string[]> = {};
   for (const item of value.split(",").map((part) => part.trim())) {
     const at = item.indexOf("=");
     const url = at > 0 ? URL.parse(item.slice(at + 1)) : null;
     const plain = url !== null && /^https?:$/.test(url.protocol) && url.username === "" &&
       url.password === "" && url.search === "" && url.hash === "";
-    if (!plain) {
-      context.addIssue("not registry=URL");
-      return z.NEVER;
-    }
+    if (!plain) return refuse(context, "not registry=URL");
     (result[item.slice(0, at)] ??= []).push(url.href.replace(/\/+$/, ""));
   }
   return result as Readonly<Record<string, readonly string[]>>;
 });
 
 /** `uid`, `uid:gid`, `name`, `name:group`, `image`; ids below 2^32 - 1, which means "unchanged". */
-export const user = z.string().regex(/^[\w.-]+\$?(:[\w.-]+\$?)?$/).refine((value) =>
-  value.split(":").every((part) => !/^[0-9]+$/.test(part) || Number(part) < 2 ** 32 - 1)
+export const user = z.string().check(
+  z.regex(/^[\w.-]+\$?(:[\w.-]+\$?)?$/),
+  z.refine((value) =>
+    value.split(":").every((part) => !/^[0-9]+$/.test(part) || Number(part) < 2 ** 32 - 1)
+  ),
 );
 
 /** Names of the runner's own that no setting lets through (contract section 3). */
@@ -127,12 +131,24 @@ export const NEVER_PASSED =
 /** Names of variables, comma-separated, `*` allowed at the end; never those of contract section 3. */
 export const passList = listOf(
   ",",
-  z.string().regex(/^([A-Za-z_][A-Za-z0-9_]*\*?|\*)$/).refine((name) => !NEVER_PASSED.test(name)),
+  z.string().check(
+    z.regex(/^([A-Za-z_][A-Za-z0-9_]*\*?|\*)$/),
+    z.refine((name) => !NEVER_PASSED.test(name)),
+  ),
 );
 
-function listOf<T>(separator: string, item: z.ZodType<T, string>) {
-  return z.string().transform((value) => value.split(separator).map((part) => part.trim()))
-    .pipe(z.array(item));
+function listOf<T>(separator: string, item: z.ZodMiniType<T, string>) {
+  const parts = textAs((value) => value.split(separator).map((part) => part.trim()));
+  return z.pipe(parts, z.array(item));
+}
+
+function textAs<T>(parse: (value: string, context: z.core.ParsePayload) => T) {
+  return z.pipe(z.string(), z.transform(parse));
+}
+
+function refuse(context: z.core.ParsePayload, message: string): never {
+  context.issues.push({ code: "custom", message, input: context.value });
+  return z.NEVER;
 }
 
 function normalise(path: string): string {

@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import type { ByteString } from "../bytes.ts";
 import type { Directory } from "../os/directory.ts";
 import type { FileReader } from "../os/file.ts";
@@ -19,10 +19,10 @@ export interface DirectoryMetadata {
 const line = z.tuple([
   z.string(),
   z.number(),
-  z.number().nullable(),
-  z.number().nullable(),
-  z.number().nullable(),
-  z.number().nullable(),
+  z.nullable(z.number()),
+  z.nullable(z.number()),
+  z.nullable(z.number()),
+  z.nullable(z.number()),
 ]);
 
 export function logDirectory(log: LineWriter, directory: DirectoryMetadata): void {

@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import type { ByteString } from "../bytes.ts";
 import type { Directory } from "../os/directory.ts";
 import { readLines } from "./line_file.ts";
@@ -24,7 +24,13 @@ export interface Put {
 
 const line = z.union([
   z.tuple([z.literal("stage"), z.string()]),
-  z.tuple([z.literal("put"), z.string(), z.string(), z.string().nullable(), z.string().nullable()]),
+  z.tuple([
+    z.literal("put"),
+    z.string(),
+    z.string(),
+    z.nullable(z.string()),
+    z.nullable(z.string()),
+  ]),
 ]);
 
 export type Line = z.infer<typeof line>;

@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import { isDiffId } from "../reference/digest.ts";
 import { isDigest } from "../reference/digest.ts";
 
@@ -44,25 +44,27 @@ export function isLayerType(mediaType: string): boolean {
     .test(mediaType);
 }
 
-const DigestText = z.string().refine(isDigest, "is not a sha256 or sha512 digest");
-const DiffIdText = z.string().refine(isDiffId, "is not a sha256 or sha512 digest");
-const nullable = <T extends z.ZodType>(schema: T) =>
-  schema.nullish().transform((value) => value ?? undefined);
+const digestText = <T extends string>(isOne: (text: string) => text is T) =>
+  z.pipe(z.string(), z.custom<T, string>(isOne, "is not a sha256 or sha512 digest"));
+const DigestText = digestText(isDigest);
+const DiffIdText = digestText(isDiffId);
+const nullable = <T extends z.ZodMiniType>(schema: T) =>
+  z.pipe(z.nullish(schema), z.transform((value) => value ?? undefined));
 
 const DescriptorDocument = z.object({
   mediaType: z.string(),
   digest: DigestText,
-  size: z.number().int().nonnegative(),
+  size: z.number().check(z.int(), z.nonnegative()),
 });
 
 export const IndexDocument = z.object({
   schemaVersion: z.literal(2),
   mediaType: nullable(z.string()),
   manifests: z.array(
-    DescriptorDocument.extend({
+    z.extend(DescriptorDocument, {
       platform: nullable(z.object({
-        os: z.string().default(""),
-        architecture: z.string().default(""),
+        os: z._default(z.string(), ""),
+        architecture: z._default(z.string(), ""),
         variant: nullable(z.string()),
         "os.version": nullable(z.string()),
       })),
@@ -99,11 +101,11 @@ export type ConfigDocument = z.infer<typeof ConfigDocument>;
 
 /** The fields that tell documents apart, whatever they claim to be. */
 export const DocumentMarks = z.object({
-  schemaVersion: z.number().optional(),
+  schemaVersion: z.optional(z.number()),
   mediaType: nullable(z.string()),
-  manifests: z.unknown().optional(),
-  layers: z.unknown().optional(),
-  config: z.unknown().optional(),
-  fsLayers: z.unknown().optional(),
+  manifests: z.optional(z.unknown()),
+  layers: z.optional(z.unknown()),
+  config: z.optional(z.unknown()),
+  fsLayers: z.optional(z.unknown()),
 });
 export type DocumentMarks = z.infer<typeof DocumentMarks>;

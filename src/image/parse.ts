@@ -1,15 +1,19 @@
-import type { z } from "zod";
+import type * as z from "zod/mini";
+import english from "zod/v4/locales/en.js";
 import { Exit, reason, RunnerError } from "../errors.ts";
 import type { Digest } from "../reference/digest.ts";
 import type { ManifestDocument } from "../store/store.ts";
 import { type DocumentKind, documentKind, DocumentMarks } from "./documents.ts";
+
+/** zod/mini has no words of its own for what is wrong. */
+const { localeError } = english();
 
 /** A document's bytes by its schema; {@linkcode RunnerError} 65 names it and what is wrong. */
 export function parseDocument<T>(
   what: string,
   digest: Digest,
   bytes: Uint8Array,
-  schema: z.ZodType<T>,
+  schema: z.ZodMiniType<T>,
 ): T {
   const refuse = (problem: string, cause?: unknown) =>
     new RunnerError(Exit.data, `${what} "${digest}" is not valid: ${problem}`, { cause });
@@ -19,7 +23,7 @@ export function parseDocument<T>(
   } catch (error) {
     throw refuse(`it is not JSON (${reason(error)})`, error);
   }
-  const result = schema.safeParse(value);
+  const result = schema.safeParse(value, { error: localeError });
   if (result.success) return result.data;
   const issue = result.error.issues[0];
   const path = issue?.path.join(".") ?? "";

@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import { VERSION } from "../cli/version.ts";
 
 /** The last protocol version with sessions, which sessionless servers answer too. */

@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 
 /**
  * The small documents of registries and token endpoints. Loaded when the first of them is read: a
@@ -7,23 +7,24 @@ import * as z from "zod";
 
 /** distribution-spec, "Error Codes"; Docker's token endpoints answer with `details` instead. */
 export const ErrorBody = z.object({
-  errors: z.array(z.object({ code: z.string().optional(), message: z.string().optional() }))
-    .optional(),
-  details: z.string().optional(),
-  error: z.string().optional(),
-  error_description: z.string().optional(),
+  errors: z.optional(
+    z.array(z.object({ code: z.optional(z.string()), message: z.optional(z.string()) })),
+  ),
+  details: z.optional(z.string()),
+  error: z.optional(z.string()),
+  error_description: z.optional(z.string()),
 });
 
 /** A token endpoint's answer (distribution, token specification; RFC 6749, 5.1). */
 export const TokenReply = z.object({
-  token: z.string().optional(),
-  access_token: z.string().optional(),
-  expires_in: z.number().optional(),
-  refresh_token: z.string().optional(),
+  token: z.optional(z.string()),
+  access_token: z.optional(z.string()),
+  expires_in: z.optional(z.number()),
+  refresh_token: z.optional(z.string()),
 });
 
 /** JSON of a given shape, or undefined for anything else. */
-export function parseJson<T>(text: string, schema: z.ZodType<T>): T | undefined {
+export function parseJson<T>(text: string, schema: z.ZodMiniType<T>): T | undefined {
   let value: unknown;
   try {
     value = JSON.parse(text);

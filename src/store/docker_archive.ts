@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import * as z from "zod";
+import * as z from "zod/mini";
 import { Exit, RunnerError } from "../errors.ts";
 import { ConfigDocument } from "../image/documents.ts";
 import { parseDocument } from "../image/parse.ts";
@@ -19,7 +19,7 @@ import type { LocalSpec, ManifestDocument } from "./store.ts";
 /** `manifest.json` of `docker save`. */
 const ArchiveDocument = z.array(z.object({
   Config: z.string(),
-  RepoTags: z.array(z.string()).nullish(),
+  RepoTags: z.nullish(z.array(z.string())),
   Layers: z.array(z.string()),
 }));
 type ArchivedImage = z.infer<typeof ArchiveDocument>[number];

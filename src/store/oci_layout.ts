@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import { Exit, RunnerError } from "../errors.ts";
 import { IndexDocument } from "../image/documents.ts";
 import type { Descriptor } from "../reference/descriptor.ts";

@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import { reason } from "../../errors.ts";
 import { shownText } from "../redact.ts";
 import { parseJson } from "../wire.ts";

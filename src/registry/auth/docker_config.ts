@@ -1,20 +1,20 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import type { Credential } from "./credential.ts";
 import { parseJson } from "../wire.ts";
 
 /** Docker's `config.json`, as far as it is about logins; podman's auth files have the same form. */
 const DockerConfigDocument = z.object({
-  auths: z.record(
+  auths: z.nullish(z.record(
     z.string(),
-    z.object({
-      auth: z.string().nullish(),
-      username: z.string().nullish(),
-      password: z.string().nullish(),
-      identitytoken: z.string().nullish(),
-    }).nullable(),
-  ).nullish(),
-  credsStore: z.string().nullish(),
-  credHelpers: z.record(z.string(), z.string()).nullish(),
+    z.nullable(z.object({
+      auth: z.nullish(z.string()),
+      username: z.nullish(z.string()),
+      password: z.nullish(z.string()),
+      identitytoken: z.nullish(z.string()),
+    })),
+  )),
+  credsStore: z.nullish(z.string()),
+  credHelpers: z.nullish(z.record(z.string(), z.string())),
 });
 export type DockerConfig = z.infer<typeof DockerConfigDocument>;
 type AuthEntry = NonNullable<DockerConfig["auths"]>[string];
