@@ -20,9 +20,6 @@ import {
 import { registryHandler } from "./registry/registry.ts";
 
 Deno.test("a stall of the answer itself is noticed", async () => {
-  await using server = layerFaults();
-  server.plan = (request) =>
-    request.method === "HEAD" ? { kind: "status", status: 503 } : undefined;
   const blackHole = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { log } = recordingLog();
   const host = `127.0.0.1:${blackHole.addr.port}`;
@@ -84,11 +81,11 @@ Deno.test("a manifest that was changed is 65, one that was cut once is not", asy
   await using server = layerFaults();
   const damage = (action: FaultAction, times: number) => {
     let n = 0;
-    return ({ method, path }: SeenRequest) =>
-      method === "GET" && path.includes("/manifests/") && n++ < times ? action : undefined;
+    return ({ path }: SeenRequest) =>
+      path.includes("/manifests/") && n++ < times ? action : undefined;
   };
   server.plan = damage({ kind: "corrupt", at: 100 }, Infinity);
-  await assertExit(server, 65, /manifest "sha256:.*" is not what its digest says \(6 tries\)/);
+  await assertExit(server, 65, /manifest "v1" is not what its digest says \(6 tries\)/);
   server.plan = damage({ kind: "short", after: 100 }, 1);
   const { log } = recordingLog();
   await pullWhole(await quickSpec(`${server.host}/org/app:v1`, log), log);
@@ -168,10 +165,6 @@ Deno.test("a tag that moves during the pull does not mix two images", async () =
   await using server = serveFaulty(registryHandler({ "org/app": own }));
   const { log } = recordingLog();
   const store = await openStore(await quickSpec(`${server.host}/org/app:v1`, log), log);
-  server.plan = ({ method, path }) => {
-    if (method === "GET" && path.includes("/manifests/")) assertMatch(path, /@?sha256:/);
-    return undefined;
-  };
   assertEquals((await store.manifest()).digest as string, first.manifest.digest);
   const second = await writeLayout(own, { tag: "v1", layers: [{ tar: noise(5000, 3) }] });
   assert(second.manifest.digest !== first.manifest.digest);
@@ -179,6 +172,8 @@ Deno.test("a tag that moves during the pull does not mix two images", async () =
   assertEquals(image.digest as string, first.manifest.digest);
   await readLayers(store, image);
   store.close();
+  const byTag = server.requests.filter(({ path }) => path.endsWith("/manifests/v1"));
+  assertEquals(byTag.length, 1);
   await Deno.remove(own, { recursive: true });
 });
 

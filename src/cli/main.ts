@@ -1,6 +1,7 @@
 import { Exit, reason, RunnerError } from "../errors.ts";
 import { createLogger, LOG_FORMATS, LOG_LEVELS, type Logger } from "../log.ts";
 import { type Env, parseSettings } from "../config/parse.ts";
+import { LayerPool } from "../extract/layer_pool.ts";
 import { guardProcess, type Start } from "../launch/guard.ts";
 import { wipeArguments } from "../os/secrets.ts";
 import { type Invocation, parseArguments } from "./arguments.ts";
@@ -63,15 +64,18 @@ async function command(
     const { health } = await import("../mcp/health.ts");
     return await health(settings, log);
   }
+  if (switches.has("dry-run")) {
+    const { dryRun } = await import("./dry_run.ts");
+    return await dryRun(settings, start, log, switches.has("json"));
+  }
+  // Its Workers load beside all that follows.
+  using pool = new LayerPool(log);
   if (command === "pull") {
     const { pull } = await import("./pull.ts");
-    return await pull(settings, start, log);
+    return await pull(settings, start, pool, log);
   }
   const { run } = await import("./run.ts");
-  return await run(settings, start, log, {
-    dryRun: switches.has("dry-run"),
-    json: switches.has("json"),
-  });
+  return await run(settings, start, pool, log);
 }
 
 /** Tells the user of a failure, by the logger there is at that moment. */

@@ -1,5 +1,5 @@
 import { type ByteString, toByteString } from "../bytes.ts";
-import { cleanPath, isWithin } from "./path.ts";
+import { cleanPath, dirname, isWithin } from "./path.ts";
 
 /** Contract section 4; `*` stands for any rest of a name. */
 const ALLOWED = [
@@ -30,6 +30,7 @@ export type Place = "inside" | "ancestor" | "outside";
 /** Which paths of an image are extracted in overlay mode (contract section 4). */
 export class Allowlist {
   readonly #patterns: readonly (readonly ByteString[])[];
+  readonly #excluded: readonly ByteString[];
   /** As given, for a Worker to make its own. */
   readonly extra: readonly string[];
 
@@ -42,10 +43,23 @@ export class Allowlist {
     this.#excluded = PACKAGE_STATE.filter((path) => !added.some((root) => isWithin(root, path)));
   }
 
-  readonly #excluded: readonly ByteString[];
+  /** Most paths are in the directory of the one before, which tells most of the answer. */
+  #lastDirectory: ByteString = "";
+  #lastPlace: Place = "ancestor";
 
   /** @param path cleaned */
   place(path: ByteString): Place {
+    const directory = dirname(path);
+    if (directory !== this.#lastDirectory) {
+      this.#lastPlace = this.#find(directory);
+      this.#lastDirectory = directory;
+    }
+    if (this.#lastPlace === "outside") return "outside";
+    if (this.#lastPlace === "inside" && !this.#excluded.includes(path)) return "inside";
+    return this.#find(path);
+  }
+
+  #find(path: ByteString): Place {
     const names = path === "" ? [] : path.split("/");
     let place: Place = "outside";
     for (const pattern of this.#patterns) {

@@ -32,6 +32,11 @@ Deno.test("where paths stand to the contract's list", () => {
   const allowlist = new Allowlist([]);
   for (const [path, place] of Object.entries(PLACES)) {
     assertEquals(allowlist.place(path), place, path);
+    // Whatever was asked before.
+    for (const before of Object.keys(PLACES)) {
+      allowlist.place(before);
+      assertEquals(allowlist.place(path), place, `${path} after ${before}`);
+    }
   }
 });
 

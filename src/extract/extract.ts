@@ -52,6 +52,12 @@ export interface Extracted {
   readonly unpacked: number;
 }
 
+/** A layer being read. */
+interface Reading {
+  readonly area: LayerArea;
+  readonly result: Promise<LayerResult>;
+}
+
 /** A few milliseconds' worth. */
 const RECORDS_A_TURN = 1024;
 
@@ -143,7 +149,7 @@ class Extraction {
     const directoryLog = new LineWriter(directory.create(DIRECTORY_LOG));
     const ownership = this.#ownership;
     using areas = new DisposableStack();
-    const reading: { area: LayerArea; result: Promise<LayerResult> }[] = [];
+    const reading = this.#read(pool, areas);
     const records = (layer: number) => readRecords(reading[layer]!.area.directory, RECORD_KINDS);
     const chowns = ownership !== undefined;
     const late = new LateFiles(lateDirectory, this.#allowlist, records, chowns);
@@ -153,13 +159,6 @@ class Extraction {
       ownership,
       directoryLog,
     });
-    for (const [i, layer] of layers.entries()) {
-      const area = areas.use(LayerArea.make(directory, `layer-${i}`));
-      const result = pool.run({ kind: "extract", layer, areaFd: area.directory.duplicate() });
-      // Reported where it is awaited; one failure is enough to end the others.
-      result.catch(() => {});
-      reading.push({ area, result });
-    }
     // A later layer's failure is heard while earlier ones are still being read.
     const failed = Promise.all(reading.map(({ result }) => result));
     failed.catch(() => {});
@@ -184,6 +183,27 @@ class Extraction {
       })
     ));
     return { files, compressed };
+  }
+
+  /** Begins with the largest layers, so that none is left for one lane when the others are done. */
+  #read(pool: LayerPool, areas: DisposableStack): Reading[] {
+    const { layers } = this.#options.image;
+    const reading: Reading[] = [];
+    for (
+      const i of [...layers.keys()].sort((a, b) => layers[b]!.blob.size - layers[a]!.blob.size)
+    ) {
+      const area = areas.use(LayerArea.make(this.#staging.directory, `layer-${i}`));
+      const task = {
+        kind: "extract",
+        layer: layers[i]!,
+        areaFd: area.directory.duplicate(),
+      } as const;
+      const result = pool.run(task);
+      // Reported where it is awaited; one failure is enough to end the others.
+      result.catch(() => {});
+      reading[i] = { area, result };
+    }
+    return reading;
   }
 
   async #applyLayer(

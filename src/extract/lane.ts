@@ -1,7 +1,7 @@
 import { RunnerError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import type { ImageStore } from "../store/store.ts";
-import { layerReader } from "./layer_reader.ts";
+import type { LayerReader } from "./layer_reader.ts";
 import type {
   LayerResult,
   LayerSetup,
@@ -18,13 +18,31 @@ export interface Lane {
   end(reason: unknown): void;
 }
 
-/** A lane in this isolate. */
-export function ownLane(setup: LayerSetup, store: ImageStore): Lane {
-  const abort = new AbortController();
-  return {
-    run: layerReader(setup, store, abort.signal),
-    end: (reason) => abort.abort(reason),
-  };
+/** A lane in this isolate, which loads what it needs with the first task. */
+export class OwnLane implements Lane {
+  readonly #setup: LayerSetup;
+  readonly #store: ImageStore;
+  readonly #abort = new AbortController();
+  #reader: LayerReader | undefined;
+
+  constructor(setup: LayerSetup, store: ImageStore) {
+    this.#setup = setup;
+    this.#store = store;
+  }
+
+  async run(task: LayerTask): Promise<LayerResult> {
+    const { signal } = this.#abort;
+    if (this.#reader === undefined) {
+      const { layerReader } = await import("./layer_reader.ts");
+      signal.throwIfAborted();
+      this.#reader = layerReader(this.#setup, this.#store, signal);
+    }
+    return await this.#reader(task);
+  }
+
+  end(reason: unknown): void {
+    this.#abort.abort(reason);
+  }
 }
 
 /** A lane in a Worker, which loads from when it is made. */

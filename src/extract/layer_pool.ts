@@ -1,6 +1,6 @@
 import type { Logger } from "../log.ts";
 import type { ImageStore } from "../store/store.ts";
-import { type Lane, ownLane, WorkerLane } from "./lane.ts";
+import { type Lane, OwnLane, WorkerLane } from "./lane.ts";
 import type { LayerResult, LayerSetup, LayerTask } from "./layer_task.ts";
 
 /** More would share the memory's bandwidth, and each costs an isolate's memory. */
@@ -13,7 +13,7 @@ interface Queued {
 
 /**
  * Reads layers on as many lanes as there are cores to decode on, since one isolate decodes on one
- * thread: this isolate is the first lane, each other a Worker. The Workers load while the image is
+ * thread: this isolate is the last lane, each other a Worker. The Workers load while the image is
  * being looked up, if the pool is made before that. Tasks start in the order they are given.
  * Disposing ends whatever is under way.
  */
@@ -33,7 +33,8 @@ export class LayerPool implements Disposable {
   /** Tells the lanes what all tasks share; nothing runs before. */
   begin(setup: LayerSetup, store: ImageStore): void {
     for (const worker of this.#workers) worker.begin(setup);
-    this.#lanes = [ownLane(setup, store), ...this.#workers];
+    // The Workers have loaded by now.
+    this.#lanes = [...this.#workers, new OwnLane(setup, store)];
     this.#idle.push(...this.#lanes);
   }
 

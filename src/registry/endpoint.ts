@@ -61,19 +61,10 @@ export class Endpoint {
     this.#authorizer.forget();
   }
 
-  /** The digest a tag stands for; undefined if the host does not tell without the document. */
-  async resolve(tag: string): Promise<Digest | undefined> {
-    const reply = await this.#send("HEAD", `manifests/${tag}`, { Accept: ACCEPT_MANIFEST });
-    await reply.discard();
-    if (isTransient(reply.status)) throw await statusFault("HEAD", reply);
-    const digest = reply.headers.get("docker-content-digest") ?? "";
-    return reply.status === 200 && isDigest(digest) ? digest : undefined;
-  }
-
-  /** The manifest by tag or digest, checked against the digest if that is what was asked for. */
+  /** The manifest by tag or digest, checked against the digest that was asked for or is told. */
   async manifest(reference: Digest | string, maxSize: number): Promise<ManifestDocument> {
-    const reply = await this.#send("GET", `manifests/${reference}`, { Accept: ACCEPT_MANIFEST });
-    if (reply.status !== 200) throw await failure("GET", reply);
+    const reply = await this.#send(`manifests/${reference}`, { Accept: ACCEPT_MANIFEST });
+    if (reply.status !== 200) throw await failure(reply);
     const bytes = await readLimited(reply.body, maxSize);
     if (bytes === undefined) {
       throw new RunnerError(
@@ -82,9 +73,11 @@ export class Endpoint {
           `set RUNNER_MAX_MANIFEST if that is right`,
       );
     }
-    const digest = await documentDigest(bytes, isDigest(reference) ? reference : undefined);
+    const told = reply.headers.get("docker-content-digest") ?? "";
+    const expected = isDigest(reference) ? reference : isDigest(told) ? told : undefined;
+    const digest = await documentDigest(bytes, expected);
     // Cut short on the way, as like as not.
-    if (isDigest(reference) && digest !== reference) {
+    if (expected !== undefined && digest !== expected) {
       throw new Fault("content", `manifest "${reference}" is not what its digest says`);
     }
     const mediaType = reply.headers.get("content-type")?.split(";")[0]?.trim() ?? "";
@@ -99,7 +92,7 @@ export class Endpoint {
     const { digest, size } = descriptor;
     const ranged = offset > 0 && !this.#rangeless.has(digest);
     const headers: Record<string, string> = ranged ? { Range: `bytes=${offset}-` } : {};
-    const reply = await this.#send("GET", `blobs/${digest}`, headers);
+    const reply = await this.#send(`blobs/${digest}`, headers);
     let skip = offset;
     if (reply.status === 206 && ranged) {
       const problem = rangeProblem(reply, offset, size);
@@ -114,7 +107,7 @@ export class Endpoint {
       this.#rangeless.add(digest);
       throw new Fault("content", `it has no bytes from ${offset} on`);
     } else if (reply.status !== 200) {
-      throw await failure("GET", reply);
+      throw await failure(reply);
     }
 
     let received = offset - skip;
@@ -141,13 +134,12 @@ export class Endpoint {
 
   /** One request with the authorisation the host wants; 401 and 403 of its own are refusals. */
   async #send(
-    method: "GET" | "HEAD",
     path: string,
     headers: Readonly<Record<string, string>>,
   ): Promise<Reply> {
     const url = new URL(`${await this.#base()}/v2/${this.#spec.repository}/${path}`);
     const used = await this.#authorizer.authorization();
-    const request: Request = { method, url, headers, authorization: used };
+    const request: Request = { method: "GET", url, headers, authorization: used };
     let reply = await this.#transport.send(request);
     if (reply.status === 401 && !reply.foreign) {
       const challenges = parseChallenges(reply.headers.get("www-authenticate") ?? "");
@@ -162,11 +154,10 @@ export class Endpoint {
     }
     // Storage behind a redirect takes a signed URL, which may have run out: ask for another.
     if (reply.foreign && reply.status >= 400 && reply.status !== 416) {
-      throw await statusFault(method, reply);
+      throw await statusFault(reply);
     }
-    // An answer to HEAD has no body to say why: the GET that follows will.
-    if (method === "GET" && (reply.status === 401 || reply.status === 403)) {
-      const said = await describe(method, reply);
+    if (reply.status === 401 || reply.status === 403) {
+      const said = await describe("GET", reply);
       const advice = this.#authorizer.credential === undefined
         ? "the image is private or does not exist: set REGISTRY_USER and REGISTRY_PASSWORD"
         : "this login may not pull it, or it does not exist";
@@ -211,14 +202,14 @@ function rangeProblem(reply: Reply, offset: number, size: number): string | unde
   return `asked for bytes ${offset} to ${size - 1}, it answers with "${shownText(header, 60)}"`;
 }
 
-async function statusFault(method: string, reply: Reply): Promise<Fault> {
+async function statusFault(reply: Reply): Promise<Fault> {
   const wait = retryAfterMs(reply.headers);
-  return new Fault("status", await describe(method, reply), wait);
+  return new Fault("status", await describe("GET", reply), wait);
 }
 
-async function failure(method: string, reply: Reply): Promise<Error> {
-  if (isTransient(reply.status)) return await statusFault(method, reply);
-  const said = await describe(method, reply);
+async function failure(reply: Reply): Promise<Error> {
+  if (isTransient(reply.status)) return await statusFault(reply);
+  const said = await describe("GET", reply);
   const advice = reply.status === 404 ? ": check the repository and the tag" : "";
   return new RunnerError(Exit.unavailable, `${said}${advice}`);
 }

@@ -88,11 +88,11 @@ export class RegistryStore implements ImageStore {
 
   #fetchManifest(digest: Digest | undefined): Promise<ManifestDocument> {
     const { reference, maxManifestSize } = this.#spec;
-    return this.#atFirst("fetch the manifest", async (endpoint) => {
-      const tag = reference.tag ?? "latest";
-      const wanted = digest ?? await endpoint.resolve(tag) ?? tag;
-      return await endpoint.manifest(wanted, maxManifestSize);
-    });
+    const wanted = digest ?? reference.tag ?? "latest";
+    return this.#atFirst(
+      "fetch the manifest",
+      (endpoint) => endpoint.manifest(wanted, maxManifestSize),
+    );
   }
 
   /** The result of the first endpoint that gives one. */

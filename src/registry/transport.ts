@@ -16,7 +16,7 @@ export interface TransportOptions {
 }
 
 export interface Request {
-  readonly method: "GET" | "HEAD" | "POST";
+  readonly method: "GET" | "POST";
   readonly url: URL;
   readonly headers?: Readonly<Record<string, string>>;
   /** Sent to this URL's origin alone. A secret. */
