@@ -63,10 +63,7 @@ export class Allowlist {
     const names = path === "" ? [] : path.split("/");
     let place: Place = "outside";
     for (const pattern of this.#patterns) {
-      const common = Math.min(pattern.length, names.length);
-      let i = 0;
-      while (i < common && matches(pattern[i]!, names[i]!)) i++;
-      if (i < common) continue;
+      if (!agree(pattern, names)) continue;
       if (names.length < pattern.length) place = "ancestor";
       else if (!this.#excluded.some((excluded) => isWithin(path, excluded))) return "inside";
     }
@@ -84,6 +81,13 @@ export class Allowlist {
   }
 }
 
+/** Whether one lies on the way to the other, or is it. */
+function agree(pattern: readonly ByteString[], names: readonly ByteString[]): boolean {
+  const common = Math.min(pattern.length, names.length);
+  for (let i = 0; i < common; i++) if (!matches(pattern[i]!, names[i]!)) return false;
+  return true;
+}
+
 function matches(pattern: ByteString, name: ByteString): boolean {
-  return pattern.endsWith("*") ? name.startsWith(pattern.slice(0, -1)) : pattern === name;
+  return pattern === name || pattern.endsWith("*") && name.startsWith(pattern.slice(0, -1));
 }

@@ -17,12 +17,14 @@ export function copyNode(
   const owner = Deno.uid() === 0 ? { uid: node.uid, gid: node.gid } : undefined;
   if (node.type === "symlink") {
     to.symlink(from.readlink(name), copy);
+    to.utimes(copy, node.mtime);
+    if (owner !== undefined) to.chown(copy, owner);
   } else if (node.type === "directory") {
     to.mkdir(copy, 0o700);
     using inner = from.child(name);
     using made = to.child(copy);
     for (const child of inner.names()) copyNode(inner, child, made, child);
-    made.chmodSelf(node.mode);
+    made.setMetadata(node.mode, node.mtime, owner);
   } else {
     using reader = from.open(name);
     const writer = to.create(copy);
@@ -35,8 +37,5 @@ export function copyNode(
     }
     writer.setMetadata(node.mode, node.mtime, owner);
     writer.close();
-    return;
   }
-  to.utimes(copy, node.mtime);
-  if (owner !== undefined) to.chown(copy, owner);
 }

@@ -1,6 +1,6 @@
 import type { ByteString } from "../bytes.ts";
-import type { Directory } from "../os/directory.ts";
-import { Errno, SystemError } from "../os/libc.ts";
+import { type Directory, NO_DIRECTORY } from "../os/directory.ts";
+import { SystemError } from "../os/libc.ts";
 import { isWithin } from "./path.ts";
 
 /** Descriptors kept open: enough for the directories that an archive alternates between. */
@@ -34,7 +34,7 @@ export class DirectoryCache {
     try {
       directory = this.#root.descend(path);
     } catch (error) {
-      if (error instanceof SystemError && MISSING.includes(error.errno)) return undefined;
+      if (error instanceof SystemError && NO_DIRECTORY.includes(error.errno)) return undefined;
       throw error;
     }
     if (this.#open.size >= CAPACITY) {
@@ -60,5 +60,3 @@ export class DirectoryCache {
     this.forgetBelow("");
   }
 }
-
-const MISSING: readonly number[] = [Errno.ENOENT, Errno.ENOTDIR, Errno.ELOOP];

@@ -1,4 +1,3 @@
-import * as z from "zod/mini";
 import type { ByteString } from "../bytes.ts";
 import type { Directory } from "../os/directory.ts";
 import type { FileReader } from "../os/file.ts";
@@ -16,30 +15,33 @@ export interface DirectoryMetadata {
   readonly owner: Owner | undefined;
 }
 
-const line = z.tuple([
-  z.string(),
-  z.number(),
-  z.nullable(z.number()),
-  z.nullable(z.number()),
-  z.nullable(z.number()),
-  z.nullable(z.number()),
-]);
+type Line = readonly [
+  path: ByteString,
+  mode: number,
+  seconds: number | null,
+  nanoseconds: number | null,
+  uid: number | null,
+  gid: number | null,
+];
 
 export function logDirectory(log: LineWriter, directory: DirectoryMetadata): void {
   const { path, mode, mtime, owner } = directory;
-  log.append([
-    path,
-    mode,
-    mtime?.seconds ?? null,
-    mtime?.nanoseconds ?? null,
-    owner?.uid ?? null,
-    owner?.gid ?? null,
-  ]);
+  log.append(
+    [
+      path,
+      mode,
+      mtime?.seconds ?? null,
+      mtime?.nanoseconds ?? null,
+      owner?.uid ?? null,
+      owner?.gid ?? null,
+    ] satisfies Line,
+  );
 }
 
 function* readDirectories(file: FileReader): Generator<DirectoryMetadata> {
-  for (const value of readLines(file)) {
-    const [path, mode, seconds, nanoseconds, uid, gid] = line.parse(value);
+  // Written by this process in its private directory.
+  for (const line of readLines(file) as Generator<Line>) {
+    const [path, mode, seconds, nanoseconds, uid, gid] = line;
     const owner = uid === null || gid === null ? undefined : { uid, gid };
     const mtime = seconds === null || nanoseconds === null ? undefined : { seconds, nanoseconds };
     yield { path, mode, mtime, owner };
@@ -64,14 +66,9 @@ export function applyDirectoryMetadata(
   const directories = new DirectoryCache(root);
   const closed = new Map<ByteString, DirectoryMetadata>();
   const set = ({ path, mode, mtime, owner }: DirectoryMetadata) => {
-    const parent = directories.get(dirname(path));
-    const name = basename(path);
-    if (parent?.stat(name)?.type !== "directory") return;
-    // By its own descriptor: chmod of a name would follow a link put there meanwhile.
-    using directory = parent.child(name);
-    directory.chmodSelf(mode);
-    if (mtime !== undefined) parent.utimes(name, mtime);
-    if (owner !== undefined) parent.chown(name, owner);
+    // By its own descriptor: what a name stands for could be another thing by the next call.
+    using directory = directories.get(dirname(path))?.tryChild(basename(path));
+    directory?.setMetadata(mode, mtime, owner);
   };
   for (const logged of readDirectories(log)) {
     const metadata = final(logged);

@@ -69,6 +69,11 @@ export class ImagePaths {
     return this.#followed.size > 0 && this.#followed.has(path);
   }
 
+  /** Whether any link was followed since {@linkcode forget}. */
+  get followedAny(): boolean {
+    return this.#followed.size > 0;
+  }
+
   forget(): void {
     this.#followed.clear();
   }

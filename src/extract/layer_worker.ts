@@ -19,6 +19,10 @@ const log: Logger = {
 
 let reader: Promise<LayerReader> | undefined;
 
+// The runtime loads its client and its streams with their first use, which takes longer than a
+// small layer: now, while there is no layer yet.
+await fetch("data:,").then((response) => response.arrayBuffer());
+
 self.onmessage = async (event: MessageEvent<WorkerRequest>) => {
   const request = event.data;
   if (request.kind === "setup") {

@@ -13,7 +13,7 @@ import type { LayerArea } from "./layer_area.ts";
 import type { LayerSummary } from "./layer_sink.ts";
 import type { LineWriter } from "./line_file.ts";
 import { ownerOf, type Ownership } from "./ownership.ts";
-import { basename, dirname, join } from "./path.ts";
+import { basename, dirname, isWithin, join } from "./path.ts";
 import { PathSet } from "./path_set.ts";
 import { RECORD_KINDS, type RecordKind } from "./record_log.ts";
 import {
@@ -215,10 +215,9 @@ export class MergedTree {
     if (link !== undefined) {
       this.#isLed ||= isAncestor;
       this.#paths.setLeftOut(path, link);
-      // Even where nothing was followed: the name may have been resolved as still to be made.
-      this.#forget();
+      this.#forgetThrough(path);
     } else if (this.#paths.deleteLeftOut(path)) {
-      this.#forget();
+      this.#forgetThrough(path);
     }
   }
 
@@ -370,6 +369,15 @@ export class MergedTree {
 
   #linkChanged(path: ByteString): void {
     if (this.#paths.wasFollowed(path)) this.#forget();
+  }
+
+  /**
+   * A left-out link has come or gone at a real path. Where no link was followed, names are real
+   * paths, and only those below it mean something else now.
+   */
+  #forgetThrough(path: ByteString): void {
+    const isBelow = this.#lastDirectory !== undefined && isWithin(this.#lastDirectory, path);
+    if (isBelow || this.#paths.followedAny) this.#forget();
   }
 
   #forget(): void {

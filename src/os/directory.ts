@@ -107,6 +107,15 @@ export class Directory implements Disposable {
     return new Directory(fd);
   }
 
+  /** As {@linkcode child}; undefined where there is no directory. */
+  tryChild(name: ByteString): Directory | undefined {
+    const fd = c.openat(this.fd, component(name), O.DIRECTORY | O.NOFOLLOW | O.CLOEXEC, 0);
+    if (fd >= 0) return new Directory(fd);
+    const code = errno();
+    if (NO_DIRECTORY.includes(code)) return undefined;
+    throw new SystemError("open", code, fromByteString(name));
+  }
+
   /**
    * Opens a directory some components down, none of them a symbolic link.
    *
@@ -236,9 +245,11 @@ export class Directory implements Disposable {
     check(c.utimensat(this.fd, at, setTimes(time), AT_SYMLINK_NOFOLLOW), "utimes", name);
   }
 
-  /** Mode of this directory itself. */
-  chmodSelf(mode: number): void {
+  /** Metadata of this directory itself. Owner last: what is given away is no longer ours to change. */
+  setMetadata(mode: number, mtime: Time | undefined, owner: Owner | undefined): void {
     check(c.fchmod(this.fd, mode), "chmod");
+    if (mtime !== undefined) check(c.futimens(this.fd, setTimes(mtime)), "utimes");
+    if (owner !== undefined) check(c.fchown(this.fd, owner.uid, owner.gid), "chown");
   }
 
   readlink(name: ByteString): ByteString {
@@ -321,6 +332,9 @@ export class Directory implements Disposable {
     c.close(this.#fd);
   }
 }
+
+/** What the kernel answers where there is nothing, or something that is no directory. */
+export const NO_DIRECTORY: readonly number[] = [Errno.ENOENT, Errno.ENOTDIR, Errno.ELOOP];
 
 function nodeType(format: number): NodeType {
   if (format === 0o100000) return "file";

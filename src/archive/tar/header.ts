@@ -64,15 +64,13 @@ export function cText(bytes: Uint8Array, start: number, length: number): ByteStr
 function checkSum(block: Uint8Array, at: number): void {
   // The checksum's own field counts as spaces; historic writers summed signed bytes.
   let unsigned = 8 * 0x20;
-  let highBits = 0;
-  for (let i = 0; i < BLOCK; i++) {
-    if (i === 148) i = 156;
-    const byte = block[at + i]!;
-    unsigned += byte;
-    highBits += byte >> 7;
-  }
+  for (let i = 0; i < 148; i++) unsigned += block[at + i]!;
+  for (let i = 156; i < BLOCK; i++) unsigned += block[at + i]!;
   const stored = parseNumeric(block, at + 148, 8);
-  if (stored !== unsigned && stored !== unsigned - 256 * highBits) {
+  if (stored === unsigned) return;
+  let highBits = 0;
+  for (let i = 0; i < BLOCK; i++) if (i < 148 || i >= 156) highBits += block[at + i]! >> 7;
+  if (stored !== unsigned - 256 * highBits) {
     throw new ArchiveError("a tar header's checksum is wrong");
   }
 }
