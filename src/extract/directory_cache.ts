@@ -1,7 +1,7 @@
 import type { ByteString } from "../bytes.ts";
 import { type Directory, NO_DIRECTORY } from "../os/directory.ts";
 import { SystemError } from "../os/libc.ts";
-import { isWithin } from "./path.ts";
+import { basename, dirname, isWithin } from "./path.ts";
 
 /** Descriptors kept open: enough for the directories that an archive alternates between. */
 const CAPACITY = 64;
@@ -30,13 +30,8 @@ export class DirectoryCache {
       }
       return found;
     }
-    let directory: Directory;
-    try {
-      directory = this.#root.descend(path);
-    } catch (error) {
-      if (error instanceof SystemError && NO_DIRECTORY.includes(error.errno)) return undefined;
-      throw error;
-    }
+    const directory = this.#find(path);
+    if (directory === undefined) return undefined;
     if (this.#open.size >= CAPACITY) {
       const [oldest, closing] = this.#open.entries().next().value!;
       closing[Symbol.dispose]();
@@ -45,6 +40,18 @@ export class DirectoryCache {
     this.#open.set(path, directory);
     this.#latest = path;
     return directory;
+  }
+
+  /** From the directory above where that is open: a chain of directories is not walked each time. */
+  #find(path: ByteString): Directory | undefined {
+    const above = this.#open.get(dirname(path));
+    if (above !== undefined) return above.tryChild(basename(path));
+    try {
+      return this.#root.descend(path);
+    } catch (error) {
+      if (error instanceof SystemError && NO_DIRECTORY.includes(error.errno)) return undefined;
+      throw error;
+    }
   }
 
   /** Closes what is at and below a path, which is about to go or to change. */
