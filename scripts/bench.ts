@@ -2,7 +2,7 @@
  * `deno task bench`: times this runner against what else gets an image's files into a directory,
  * and against a floor of nothing but decompressing and writing (docs/benchmarks.md).
  */
-import { CONTENDERS, ENV, missing } from "./bench/contenders.ts";
+import { CONTENDERS, environment, missing } from "./bench/contenders.ts";
 import { writeIntoDocs } from "./bench/docs.ts";
 import { type BenchImage, makeImage, TAG } from "./bench/images.ts";
 import { describeMachine } from "./bench/machine.ts";
@@ -10,6 +10,7 @@ import { type Cost, measure } from "./bench/measure.ts";
 import { type Options, parseOptions, USAGE } from "./bench/options.ts";
 import { type BenchRegistry, serve } from "./bench/registry.ts";
 import { type Report, toMarkdown } from "./bench/report.ts";
+import { prepareRunner } from "./bench/runner.ts";
 import { type ImageResult, summarise } from "./bench/statistics.ts";
 import { readTree, requireEqual } from "./bench/tree.ts";
 
@@ -46,6 +47,7 @@ async function bench(options: Options, signal: AbortSignal): Promise<void> {
   let registry: BenchRegistry | undefined;
   try {
     await Deno.chmod(dir, 0o755);
+    const runner = await prepareRunner(dir);
     const results: ImageResult[] = [];
     let registryName = "";
     for (const name of options.images) {
@@ -63,6 +65,7 @@ async function bench(options: Options, signal: AbortSignal): Promise<void> {
     const report: Report = {
       date: new Date().toISOString().slice(0, 10),
       scale: options.scale,
+      runner,
       registry: registryName,
       machine: await describeMachine(dir),
       results,
@@ -100,7 +103,7 @@ async function compare(
       const place = { image, reference, dir: `${dir}/run` };
       await Deno.mkdir(place.dir);
       await Deno.mkdir(`${place.dir}/root`);
-      const cost = await measure(contender.command(place), ENV, signal);
+      const cost = await measure(contender.command(place), environment(), signal);
       const tree = await readTree(`${place.dir}/${contender.tree}`);
       requireEqual(contender.name, tree, image.expected);
       await Deno.remove(place.dir, { recursive: true });

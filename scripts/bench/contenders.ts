@@ -110,7 +110,9 @@ export function missing({ programs }: Contender): string[] {
 }
 
 /** The environment every contender gets. */
-export const ENV: Readonly<Record<string, string>> = runnerEnv();
+export function environment(): Readonly<Record<string, string>> {
+  return runnerEnv();
+}
 
 /** The same work for every layer, as many at a time as there are cores. */
 function floor({ image, dir }: Place, extract: string): readonly string[] {

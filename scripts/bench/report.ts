@@ -7,6 +7,8 @@ export interface Report {
   /** YYYY-MM-DD */
   readonly date: string;
   readonly scale: number;
+  /** What was measured as the runner. */
+  readonly runner: string;
   readonly registry: string;
   readonly machine: Machine;
   readonly results: readonly ImageResult[];
@@ -21,7 +23,7 @@ export function toMarkdown(report: Report): string {
   const parts = [
     `${report.date}, ${machine.cores} cores (${machine.processor}), ${gigabytes(machine.memory)} ` +
     `of memory, Linux ${machine.kernel}, ${machine.fileSystem}; images from ${report.registry}; ` +
-    `${programs.join(", ")}.`,
+    `the runner is ${report.runner}; ${programs.join(", ")}.`,
     ...report.results.map(section),
   ];
   for (const [name, programs] of Object.entries(report.leftOut)) {
