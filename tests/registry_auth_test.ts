@@ -149,6 +149,21 @@ Deno.test("Bearer: anonymous, with a login, in either field, with a refresh toke
   );
 });
 
+Deno.test("Bearer: a token endpoint that takes no GET gets the login by POST", async () => {
+  const login = { user: "ann", password: "secret" };
+  for (const refusesGet of [404, 405] as const) {
+    const options = { lifetimeMs: 60_000, login, refusesGet };
+    const asked = ["GET repository:org/app:pull", "POST password repository:org/app:pull"];
+    assertEquals(await pullByToken(options, { kind: "password", ...login }), asked);
+    const wrong = { kind: "password", user: "ann", password: "hunter2" } as const;
+    const error = await assertRejects(() => pullByToken(options, wrong), RunnerError);
+    assertEquals(error.exit, 77);
+    assert(!error.message.includes("hunter2"));
+    const nobody = await assertRejects(() => pullByToken(options, undefined), RunnerError);
+    assertEquals(nobody.exit, 77);
+  }
+});
+
 Deno.test("Bearer: a wrong login at the token endpoint is 77", async () => {
   const options = { lifetimeMs: 60_000, login: { user: "ann", password: "secret" } };
   const wrong = { kind: "password", user: "ann", password: "hunter2" } as const;

@@ -22,6 +22,8 @@ export interface TokenServerOptions {
   readonly field?: "token" | "access_token";
   /** The login that gets tokens. @default undefined: anybody */
   readonly login?: { readonly user: string; readonly password: string };
+  /** GET is refused with this status; the login gets tokens by POST (RFC 6749, 4.3). */
+  readonly refusesGet?: 404 | 405;
   /** The refresh token that gets tokens by POST; it is replaced at every use. */
   readonly refreshToken?: string;
 }
@@ -63,11 +65,21 @@ export function serveTokens(options: TokenServerOptions): TokenServer {
       if (request.method === "POST") {
         const form = new URLSearchParams(await request.text());
         requests.push(`POST ${form.get("grant_type")} ${form.get("scope")}`);
+        const { login } = options;
+        if (form.get("grant_type") === "password") {
+          return options.refusesGet !== undefined && login !== undefined &&
+              form.get("username") === login.user && form.get("password") === login.password
+            ? grant()
+            : Response.json({ error: "invalid_grant" }, { status: 401 });
+        }
         return refreshToken !== undefined && form.get("refresh_token") === refreshToken
           ? grant()
           : Response.json({ error: "invalid_grant" }, { status: 401 });
       }
       requests.push(`GET ${url.searchParams.get("scope")}`);
+      if (options.refusesGet !== undefined) {
+        return new Response(null, { status: options.refusesGet });
+      }
       if (options.login === undefined) return grant();
       const { user, password } = options.login;
       return request.headers.get("authorization") === `Basic ${btoa(`${user}:${password}`)}`
