@@ -1,7 +1,8 @@
 import { type ByteString, fromByteString } from "../bytes.ts";
 import { Exit, RunnerError } from "../errors.ts";
 import type { Logger } from "../log.ts";
-import type { Directory, NodeStat } from "../os/directory.ts";
+import type { Directory } from "../os/directory.ts";
+import type { NodeStat } from "../os/node_stat.ts";
 import type { Allowlist } from "./allowlist.ts";
 import { copyNode } from "./copy.ts";
 import { DirectoryCache } from "./directory_cache.ts";

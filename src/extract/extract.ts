@@ -12,6 +12,7 @@ import { extractionError } from "./failure.ts";
 import { giveToServer, mayChown } from "./give_to_server.ts";
 import { LateFiles } from "./late_content.ts";
 import { LayerArea } from "./layer_area.ts";
+import { type MergeWay, reportLayer } from "./layer_report.ts";
 import { LayerPool } from "./layer_pool.ts";
 import type { Ownership } from "./ownership.ts";
 import type { LayerResult } from "./layer_task.ts";
@@ -168,7 +169,9 @@ class Extraction {
       await Promise.race([result, failed]);
       const { summary, bytes } = await result;
       const layer = { area, summary: summary!, late: late.ofLayer(i) };
-      this.#report(i, { summary, bytes }, await this.#applyLayer(merged, i, layer));
+      const way = await this.#applyLayer(merged, i, layer);
+      reportLayer(this.#options.log, layers[i]!, { summary, bytes }, way);
+      for (const [path, content] of summary!.captured) this.#captured.set(path, content);
       files += summary!.files;
       compressed += bytes.compressed;
     }
@@ -210,7 +213,7 @@ class Extraction {
     merged: MergedTree,
     index: number,
     layer: AppliedLayer,
-  ): Promise<"whole" | "by entry"> {
+  ): Promise<MergeWay> {
     let applied = 0;
     try {
       const kinds = merged.beginLayer(layer);
@@ -225,36 +228,6 @@ class Extraction {
     } catch (error) {
       const digest = this.#options.image.layers[index]!.blob.digest;
       throw extractionError(`Cannot unpack layer "${digest}"`, error);
-    }
-  }
-
-  #report(
-    index: number,
-    { summary, bytes }: LayerResult,
-    merged: "whole" | "by entry",
-  ): void {
-    const { log, image } = this.#options;
-    const { blob } = image.layers[index]!;
-    for (const [path, content] of summary!.captured) this.#captured.set(path, content);
-    log.debug("Layer unpacked", {
-      digest: blob.digest,
-      bytes: bytes.compressed,
-      unpacked: bytes.unpacked,
-      files: summary!.files,
-      merged,
-    });
-    if (bytes.disagrees) {
-      log.warn(`A layer's bytes are ${bytes.compression}, which is not what its media type says`, {
-        digest: blob.digest,
-        mediaType: blob.mediaType,
-      });
-    }
-    if (summary!.leftOutCount > 0) {
-      log.warn("Devices and FIFOs are left out in overlay mode", {
-        digest: blob.digest,
-        count: summary!.leftOutCount,
-        paths: summary!.leftOut.join(", "),
-      });
     }
   }
 

@@ -7,13 +7,13 @@ import type { Allowlist } from "./allowlist.ts";
 import { DirectoryCache } from "./directory_cache.ts";
 import { logDirectory } from "./directory_metadata.ts";
 import { canGraft, graft } from "./graft.ts";
-import { ImagePaths, type LeftOutLink } from "./image_paths.ts";
+import type { LeftOutLink } from "./image_paths.ts";
 import type { LateContent, LateNode } from "./late_content.ts";
 import type { LayerArea } from "./layer_area.ts";
 import type { LayerSummary } from "./layer_sink.ts";
 import type { LineWriter } from "./line_file.ts";
 import { ownerOf, type Ownership } from "./ownership.ts";
-import { basename, dirname, isWithin, join } from "./path.ts";
+import { basename, dirname, join } from "./path.ts";
 import { PathSet } from "./path_set.ts";
 import { RECORD_KINDS, type RecordKind } from "./record_log.ts";
 import {
@@ -30,6 +30,7 @@ import {
   SYMLINK,
   WHITEOUT,
 } from "./record.ts";
+import { RealPaths } from "./real_paths.ts";
 import { StagedTree } from "./staged_tree.ts";
 
 /** Directories that no entry describes. */
@@ -56,7 +57,7 @@ export class MergedTree {
   readonly #ownership: Ownership | undefined;
   readonly #root: Directory;
   readonly #tree: StagedTree;
-  readonly #paths: ImagePaths;
+  readonly #paths: RealPaths;
   /** Modes and times of directories, set last: making a child needs the one and changes the other. */
   readonly #directoryLog: LineWriter;
   /** Real paths the current layer has touched, with their ancestors: its whiteouts spare them. */
@@ -64,13 +65,8 @@ export class MergedTree {
   #layer!: AppliedLayer;
   /** Devices and FIFOs: a hard link to one is left out with it. */
   readonly #leftOutNodes = new Set<ByteString>();
-  /** A left-out link was on the way to something allowed: names may not be where they seem. */
-  #isLed = false;
   /** Open directories of the layer's named nodes. */
   #named: DirectoryCache | undefined;
-  /** The last entry's directory and its real path: most entries share their neighbour's. */
-  #lastDirectory: ByteString | undefined;
-  #lastReal: ByteString = "";
 
   constructor(
     options: {
@@ -86,12 +82,10 @@ export class MergedTree {
     this.#root = options.root;
     this.#tree = new StagedTree(options.root, {
       implied: (path) => this.#logImplied(path),
-      replaced: (path) => this.#linkChanged(path),
-      removed: () => this.#forget(),
+      replaced: (path) => this.#paths.changed(path),
+      removed: () => this.#paths.forget(),
     });
-    this.#paths = new ImagePaths((path) =>
-      this.#allowlist.place(path) === "inside" ? this.#tree.linkAt(path) : undefined
-    );
+    this.#paths = new RealPaths(options.allowlist, this.#tree);
   }
 
   /**
@@ -106,14 +100,14 @@ export class MergedTree {
     this.#layer = layer;
     this.#upper = summary.hasWhiteouts ? new PathSet() : undefined;
     if (this.#needsLeftOut()) return RECORD_KINDS;
-    if (!summary.isPlain || this.#isLed || !canGraft(area.named, this.#root)) {
+    if (!summary.isPlain || this.#paths.isLed || !canGraft(area.named, this.#root)) {
       return ["named", "other"];
     }
     for (const path of summary.implied) {
       if (this.#tree.get(path) === undefined) this.#logImplied(path);
     }
     graft(area.named, this.#root);
-    this.#forget();
+    this.#paths.forget();
     return ["other"];
   }
 
@@ -125,9 +119,7 @@ export class MergedTree {
     const { directories, matterHere } = this.#layer.summary.leftOutEntries;
     if (matterHere || directories === undefined) return true;
     if (this.#layer.late.remembers || this.#leftOutNodes.size > 0) return true;
-    return directories.some((directory) =>
-      this.#paths.mayLead(directory) || this.#passesInside(directory)
-    );
+    return directories.some((directory) => this.#paths.mayMatter(directory));
   }
 
   /** @throws {ArchiveError} for what no engine could make; {@linkcode SystemError} */
@@ -135,16 +127,16 @@ export class MergedTree {
     this.#layer.late.follow(record);
     switch (record[0]) {
       case OPAQUE:
-        return this.#whiteout(this.#paths.resolve(record[1]), true);
+        return this.#whiteout(this.#paths.ofDirectory(record[1]), true);
       case WHITEOUT:
-        return this.#whiteout(this.#realPath(record[1]), false);
+        return this.#whiteout(this.#paths.ofEntry(record[1]), false);
     }
-    const path = this.#realPath(record[1]);
+    const path = this.#paths.ofEntry(record[1]);
     const place = this.#allowlist.place(path);
     if (this.#upper !== undefined) this.#touch(path);
     const isLeftOutNode = record[0] === LEFT_OUT_NODE ||
       record[0] === LINK && this.#leftOutNodes.size > 0 &&
-        this.#leftOutNodes.has(this.#realPath(record[2]));
+        this.#leftOutNodes.has(this.#paths.ofEntry(record[2]));
     if (isLeftOutNode) {
       if (this.#leftOutNodes.size < MAX_LEFT_OUT_NODES) this.#leftOutNodes.add(path);
     } else if (this.#leftOutNodes.size > 0) this.#leftOutNodes.delete(path);
@@ -178,7 +170,7 @@ export class MergedTree {
       case LEFT_OUT_SYMLINK: {
         const late = this.#layer.late.symlink(leftOutLink(record));
         this.#tree.clear(path).link(late.directory, late.name, basename(path));
-        this.#forget();
+        this.#paths.forget();
         return;
       }
       case LEFT_OUT_NODE:
@@ -212,18 +204,12 @@ export class MergedTree {
         break;
     }
     if (isAncestor && !isDirectory) this.#tree.remove(path);
-    if (link !== undefined) {
-      this.#isLed ||= isAncestor;
-      this.#paths.setLeftOut(path, link);
-      this.#forgetThrough(path);
-    } else if (this.#paths.deleteLeftOut(path)) {
-      this.#forgetThrough(path);
-    }
+    this.#paths.setLeftOut(path, link);
   }
 
   /** A hard link outside: it can stand for a node inside, or for a symbolic link. */
   #leftOutHardLink(path: ByteString, target: ByteString): LeftOutLink | undefined {
-    const targetPath = this.#realPath(target);
+    const targetPath = this.#paths.ofEntry(target);
     if (this.#allowlist.place(targetPath) !== "inside") return this.#paths.leftOut(targetPath);
     const directory = this.#tree.get(dirname(targetPath));
     const name = basename(targetPath);
@@ -245,7 +231,7 @@ export class MergedTree {
     const [kind, given, , uid, gid] = record;
     const { directory, name } = this.#node(record);
     this.#tree.put(directory, name, path);
-    if (kind === SYMLINK) this.#forget();
+    if (kind === SYMLINK) this.#paths.forget();
     if (given !== path) this.#correctOwner(given, path, { uid, gid });
   }
 
@@ -265,7 +251,7 @@ export class MergedTree {
   }
 
   #placeLink(target: ByteString, path: ByteString): void {
-    const targetPath = this.#realPath(target);
+    const targetPath = this.#paths.ofEntry(target);
     if (targetPath === path) {
       throw new ArchiveError(`"${fromByteString(path)}" is a hard link to itself`);
     }
@@ -279,7 +265,7 @@ export class MergedTree {
       const late = content.kept(targetPath) ?? content.link(path, targetPath, symlink);
       // A link, not a move: every hard link to one target is the same file.
       this.#tree.clear(path).link(late.directory, late.name, basename(path));
-      this.#forget();
+      this.#paths.forget();
       return;
     }
     this.#tree.clear(path);
@@ -288,7 +274,7 @@ export class MergedTree {
       if (from === undefined) throw new SystemError("link", Errno.ENOENT);
       this.#tree.parent(path).link(from, basename(targetPath), basename(path));
       // What was linked may be a symbolic link.
-      this.#forget();
+      this.#paths.forget();
     } catch (error) {
       if (!(error instanceof SystemError) || !LINK_FAULTS.includes(error.errno)) throw error;
       throw new ArchiveError(
@@ -308,7 +294,6 @@ export class MergedTree {
     const stays = (left: ByteString) => opaque && left === path || this.#upper!.has(left);
     this.#paths.deleteLeftOutBelow(path, stays);
     this.#layer.late.dropBelow(path, stays);
-    this.#forget();
     if (this.#allowlist.place(path) === "outside") return;
     const directory = this.#tree.get(opaque ? path : dirname(path));
     if (directory === undefined) return;
@@ -334,55 +319,10 @@ export class MergedTree {
     return ownerOf(path, archive, this.#allowlist, this.#ownership);
   }
 
-  /** An entry's own path: its directory resolved, its name as it is. */
-  #realPath(path: ByteString): ByteString {
-    const directory = dirname(path);
-    if (directory !== this.#lastDirectory) {
-      this.#lastReal = this.#isPlain(directory) ? directory : this.#paths.resolve(directory);
-      this.#lastDirectory = directory;
-    }
-    return join(this.#lastReal, basename(path));
-  }
-
-  /** Whether a directory's own path is its real one, as far as can be told cheaply: most are. */
-  #isPlain(path: ByteString): boolean {
-    if (this.#paths.mayLead(path)) return false;
-    // Links on disk are all inside; what is outside by name has none of them on the way, unless
-    // something inside is on the way itself.
-    if (this.#allowlist.place(path) !== "inside" && !this.#passesInside(path)) return true;
-    return this.#tree.get(path) !== undefined;
-  }
-
-  /** Package state lies outside below an allowed directory. */
-  #passesInside(path: ByteString): boolean {
-    for (let at = path; at !== ""; at = dirname(at)) {
-      if (this.#allowlist.place(at) === "inside") return true;
-    }
-    return false;
-  }
-
   /** Logged like one that has an entry, since it may take the place of one that had. */
   #logImplied(path: ByteString): void {
     const owner = this.#ownerOf(path, { uid: 0, gid: 0 });
     logDirectory(this.#directoryLog, { path, mode: IMPLIED_MODE, mtime: undefined, owner });
-  }
-
-  #linkChanged(path: ByteString): void {
-    if (this.#paths.wasFollowed(path)) this.#forget();
-  }
-
-  /**
-   * A left-out link has come or gone at a real path. Where no link was followed, names are real
-   * paths, and only those below it mean something else now.
-   */
-  #forgetThrough(path: ByteString): void {
-    const isBelow = this.#lastDirectory !== undefined && isWithin(this.#lastDirectory, path);
-    if (isBelow || this.#paths.followedAny) this.#forget();
-  }
-
-  #forget(): void {
-    this.#paths.forget();
-    this.#lastDirectory = undefined;
   }
 }
 

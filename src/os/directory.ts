@@ -19,22 +19,7 @@ import {
 } from "./file_calls.ts";
 import { Errno, errno, SystemError } from "./libc.ts";
 import type { Owner, Time } from "./metadata.ts";
-
-/** What kind of thing a name is. */
-export type NodeType = "file" | "directory" | "symlink" | "other";
-
-export interface NodeStat {
-  readonly type: NodeType;
-  /** Permission bits, setuid, setgid and sticky. */
-  readonly mode: number;
-  readonly uid: number;
-  readonly gid: number;
-  readonly size: number;
-  readonly links: number;
-  readonly mtime: Time;
-  /** Device and mount: only where they are equal can a node be moved or linked from one to the other. */
-  readonly mount: string;
-}
+import { type NodeStat, parseStatx } from "./node_stat.ts";
 
 /** How a directory several components down is reached; chosen once by {@linkcode useOpenat2}. */
 let kernelHasOpenat2: boolean | undefined;
@@ -279,23 +264,7 @@ export class Directory implements Disposable {
       if (code === Errno.ENOENT) return undefined;
       throw new SystemError("stat", code, fromByteString(shown));
     }
-    const view = new DataView(buffer.buffer);
-    const mode = view.getUint16(28, true);
-    return {
-      type: nodeType(mode & 0o170000),
-      mode: mode & 0o7777,
-      uid: view.getUint32(20, true),
-      gid: view.getUint32(24, true),
-      size: Number(view.getBigUint64(40, true)),
-      links: view.getUint32(16, true),
-      mtime: {
-        seconds: Number(view.getBigInt64(112, true)),
-        nanoseconds: view.getUint32(120, true),
-      },
-      mount: `${view.getUint32(136, true)}:${view.getUint32(140, true)}:${
-        view.getBigUint64(144, true)
-      }`,
-    };
+    return parseStatx(buffer);
   }
 
   /** Whether this process may make and remove names here. */
@@ -335,9 +304,3 @@ export class Directory implements Disposable {
 
 /** What the kernel answers where there is nothing, or something that is no directory. */
 export const NO_DIRECTORY: readonly number[] = [Errno.ENOENT, Errno.ENOTDIR, Errno.ELOOP];
-
-function nodeType(format: number): NodeType {
-  if (format === 0o100000) return "file";
-  if (format === 0o040000) return "directory";
-  return format === 0o120000 ? "symlink" : "other";
-}
