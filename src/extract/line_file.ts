@@ -1,7 +1,8 @@
 import type { FileReader, FileWriter } from "../os/file.ts";
 
-/** Written and read in pieces of about this size. */
-const PIECE = 64 * 1024;
+/** Characters gathered before they are written: more would outlive their time in young memory. */
+const WRITE_AT = 4 * 1024;
+const READ_SIZE = 64 * 1024;
 
 const encoder = new TextEncoder();
 
@@ -19,7 +20,7 @@ export class LineWriter {
 
   append(value: unknown): void {
     this.#lines += JSON.stringify(value) + "\n";
-    if (this.#lines.length >= PIECE) this.flush();
+    if (this.#lines.length >= WRITE_AT) this.flush();
   }
 
   flush(): void {
@@ -35,7 +36,7 @@ export class LineWriter {
 
 /** The values of a file that a {@linkcode LineWriter} wrote, in order; a cut last line is left out. */
 export function* readLines(file: FileReader): Generator<unknown> {
-  const buffer = new Uint8Array(PIECE);
+  const buffer = new Uint8Array(READ_SIZE);
   const decoder = new TextDecoder();
   let offset = 0;
   let partial = "";
