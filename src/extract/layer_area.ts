@@ -8,15 +8,22 @@ const NUMBERED = "numbered-nodes";
 export class LayerArea implements Disposable {
   /** Holds the two others and the layer's records. */
   readonly directory: Directory;
-  /** Nodes at the paths the layer itself has them at. */
-  readonly named: Directory;
-  /** Nodes whose path something else of the layer has, by number. */
-  readonly numbered: Directory;
+  // Opened when needed: an image has as many areas as layers.
+  #named: Directory | undefined;
+  #numbered: Directory | undefined;
 
   private constructor(directory: Directory) {
     this.directory = directory;
-    this.named = directory.child(NAMED);
-    this.numbered = directory.child(NUMBERED);
+  }
+
+  /** Nodes at the paths the layer itself has them at. */
+  get named(): Directory {
+    return this.#named ??= this.directory.child(NAMED);
+  }
+
+  /** Nodes whose path something else of the layer has, by number. */
+  get numbered(): Directory {
+    return this.#numbered ??= this.directory.child(NUMBERED);
   }
 
   /** @param name of the new area within the staging directory */
@@ -34,8 +41,8 @@ export class LayerArea implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.named[Symbol.dispose]();
-    this.numbered[Symbol.dispose]();
+    this.#named?.[Symbol.dispose]();
+    this.#numbered?.[Symbol.dispose]();
     this.directory[Symbol.dispose]();
   }
 }
