@@ -24,7 +24,7 @@ export function copyNode(
     using inner = from.child(name);
     using made = to.child(copy);
     for (const child of inner.names()) copyNode(inner, child, made, child);
-    made.setMetadata(node.mode, node.mtime, owner);
+    made.setMetadata(node.mode, node.mtime, owner, name);
   } else {
     using reader = from.open(name);
     const writer = to.create(copy);

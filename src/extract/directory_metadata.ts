@@ -68,7 +68,7 @@ export function applyDirectoryMetadata(
   const set = ({ path, mode, mtime, owner }: DirectoryMetadata) => {
     // By its own descriptor: what a name stands for could be another thing by the next call.
     using directory = directories.get(dirname(path))?.tryChild(basename(path));
-    directory?.setMetadata(mode, mtime, owner);
+    directory?.setMetadata(mode, mtime, owner, path);
   };
   for (const logged of readDirectories(log)) {
     const metadata = final(logged);

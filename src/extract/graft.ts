@@ -24,13 +24,20 @@ export function canGraft(from: Directory, onto: Directory, depth = 0): boolean {
 
 /** Does it; to be called only where {@linkcode canGraft} says so. */
 export function graft(from: Directory, onto: Directory): void {
-  for (const name of from.names()) {
-    if (onto.stat(name)?.type === "directory") {
-      using fromChild = from.child(name);
-      using ontoChild = onto.child(name);
-      graft(fromChild, ontoChild);
-    } else {
-      onto.take(from, name, name);
+  // A file system may skip a name while others are taken away: it is over when none is left.
+  for (let took = true; took;) {
+    took = false;
+    for (const name of from.names()) {
+      if (onto.stat(name)?.type === "directory") {
+        // One that was just moved is not in `from` any more, whatever the listing says.
+        using fromChild = from.tryChild(name);
+        if (fromChild === undefined) continue;
+        using ontoChild = onto.child(name);
+        graft(fromChild, ontoChild);
+      } else {
+        onto.take(from, name, name);
+        took = true;
+      }
     }
   }
 }

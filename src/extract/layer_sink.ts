@@ -64,6 +64,8 @@ export class LayerSink implements TarHandler {
   #entries = 0;
   #current: TarEntry | undefined;
   #file: FileWriter | undefined;
+  /** Of the file. */
+  #owner: Owner | undefined;
   #capture: { path: ByteString; bytes: Uint8Array } | undefined;
 
   #files = 0;
@@ -158,7 +160,7 @@ export class LayerSink implements TarHandler {
       this.#capture = undefined;
       return;
     }
-    finishFile(this.#file, entry, this.#ownerOf(cleanPath(entry.path), entry));
+    finishFile(this.#file, entry, this.#owner);
     this.#file = undefined;
   }
 
@@ -185,6 +187,7 @@ export class LayerSink implements TarHandler {
     this.#current = entry;
     const made = this.#nodes.file(path);
     this.#file = made.file;
+    this.#owner = this.#ownerOf(path, entry);
     this.#made(FILE, path, made, entry);
     return true;
   }

@@ -61,6 +61,7 @@ export async function readLayer(
       digest.update(chunk);
       decompressor.push(chunk as Uint8Array<ArrayBuffer>, output);
     }
+    signal?.throwIfAborted();
     // A blob that is not what its digest says is that before it is a malformed archive.
     if (compressed !== layer.blob.size) {
       throw new ArchiveError(`the blob has ${compressed} bytes instead of ${layer.blob.size}`);

@@ -37,10 +37,16 @@ self.onmessage = async (event: MessageEvent<WorkerRequest>) => {
       kind: "failed",
       exit: error instanceof RunnerError ? error.exit : undefined,
       message: reason(error),
-      stack: error instanceof Error ? (error.cause as Error | undefined)?.stack : undefined,
+      stack: stackOf(error),
     });
   }
 };
+
+/** Where it began: what reading threw is the cause of what is told. */
+function stackOf(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  return error.cause instanceof Error ? error.cause.stack : error.stack;
+}
 
 async function prepare(setup: LayerSetup): Promise<LayerReader> {
   return layerReader(setup, await openStore(setup.store, log));

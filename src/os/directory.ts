@@ -231,10 +231,10 @@ export class Directory implements Disposable {
   }
 
   /** Metadata of this directory itself. Owner last: what is given away is no longer ours to change. */
-  setMetadata(mode: number, mtime: Time | undefined, owner: Owner | undefined): void {
-    check(c.fchmod(this.fd, mode), "chmod");
-    if (mtime !== undefined) check(c.futimens(this.fd, setTimes(mtime)), "utimes");
-    if (owner !== undefined) check(c.fchown(this.fd, owner.uid, owner.gid), "chown");
+  setMetadata(mode: number, mtime?: Time, owner?: Owner, shown?: ByteString): void {
+    check(c.fchmod(this.fd, mode), "chmod", shown);
+    if (mtime !== undefined) check(c.futimens(this.fd, setTimes(mtime)), "utimes", shown);
+    if (owner !== undefined) check(c.fchown(this.fd, owner.uid, owner.gid), "chown", shown);
   }
 
   readlink(name: ByteString): ByteString {

@@ -14,6 +14,13 @@ interface Case {
 
 const deep = "app/" + "d/".repeat(100);
 
+/** A file in each of as many directories, none of which has an entry; `opt` has one. */
+function many(count: number): ArchiveBuilder {
+  const layer = archive().dir("opt");
+  for (let i = 0; i < count; i++) layer.file(`opt/${i}/f`);
+  return layer;
+}
+
 const CASES: readonly Case[] = [
   {
     name: "directories of several layers are shared, files replaced",
@@ -135,6 +142,12 @@ const CASES: readonly Case[] = [
     ],
     merged: "we",
     holds: { [`${deep}a`]: "file 644 1", [`${deep}b`]: "file 644 2" },
+  },
+  {
+    name: "more directories without an entry than are told",
+    layers: [many(1025), many(1024)],
+    merged: "ew",
+    holds: Object.fromEntries(Array.from({ length: 1025 }, (_, i) => [`opt/${i}/f`, "file 644"])),
   },
   {
     name: "an outside name that a link leads inside",
