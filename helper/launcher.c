@@ -8,6 +8,7 @@
  */
 #include "launcher.h"
 
+#include "codec/codec.h"
 #include "layout.h"
 #include "stack.h"
 #include "system.h"
@@ -21,7 +22,9 @@ enum { CANNOT_START = 126 };
 static int library_fd[MAX_LIBRARIES];
 /* Environment entries that are known at run time only. */
 static char found_entries[sizeof("FASTMCP_RUNNER_IMAGE=") + NUMBER_SIZE +
-			  sizeof("FASTMCP_RUNNER_NOFILE=") + 2 * NUMBER_SIZE];
+			  sizeof("FASTMCP_RUNNER_NOFILE=") + 2 * NUMBER_SIZE +
+			  sizeof("FASTMCP_RUNNER_CODEC=") + NUMBER_SIZE];
+static size_t found_entry_count;
 
 static uint64_t image_base(void)
 {
@@ -89,11 +92,12 @@ static void offer_libraries(void)
 }
 
 /*
- * Where the image is, since the program reads its own source from it, and the limit of open files,
- * which the runtime raises.
+ * Where the image is, since the program reads its own source from it; the limit of open files,
+ * which the runtime raises; and the codec, where this processor can run it.
  */
 static void note_found_entries(void)
 {
+	const struct codec *codec = codec_of_machine();
 	struct limit limit;
 	char *end = text_append(found_entries, "FASTMCP_RUNNER_IMAGE=");
 	long result = sys_open_files_limit(&limit);
@@ -102,7 +106,12 @@ static void note_found_entries(void)
 		fail_errno("reading RLIMIT_NOFILE", result);
 	end = text_append_number(end, image_base()) + 1;
 	end = text_append_number(text_append(end, "FASTMCP_RUNNER_NOFILE="), limit.soft);
-	text_append_number(text_append(end, ":"), limit.hard);
+	end = text_append_number(text_append(end, ":"), limit.hard) + 1;
+	found_entry_count = 2;
+	if (codec != NULL) {
+		text_append_number(text_append(end, "FASTMCP_RUNNER_CODEC="), (uint64_t)codec);
+		found_entry_count = 3;
+	}
 }
 
 static struct additions additions(void)
@@ -113,12 +122,14 @@ static struct additions additions(void)
 		.environment = (const char *)(image_base() + layout.environment.at),
 		.environment_count = layout.environment.count,
 		.found_environment = found_entries,
-		.found_environment_count = 2,
+		.found_environment_count = found_entry_count,
 	};
 }
 
 size_t launcher_stack_size(uint64_t *kernel_block)
 {
+	note_found_entries();
+
 	struct block from = block_read(kernel_block);
 	struct additions add = additions();
 
@@ -137,7 +148,6 @@ uint64_t launcher_prepare(uint64_t *kernel_block, uint64_t *new_block)
 	};
 
 	offer_libraries();
-	note_found_entries();
 	block_write(new_block, &from, &add, &with);
 	return image_base() + layout.loader_entry;
 }

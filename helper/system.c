@@ -3,6 +3,7 @@
 #include <asm/unistd.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 
@@ -72,6 +73,43 @@ long sys_exists(const char *path)
 long sys_open_files_limit(struct limit *limit)
 {
 	return call4(__NR_prlimit64, 0, RLIMIT_NOFILE, 0, (long)limit);
+}
+
+long sys_pwrite(int fd, const void *bytes, size_t size, uint64_t offset)
+{
+	return call4(__NR_pwrite64, fd, (long)bytes, (long)size, (long)offset);
+}
+
+long sys_ftruncate(int fd, uint64_t size)
+{
+	return call4(__NR_ftruncate, fd, (long)size, 0, 0);
+}
+
+long sys_fchmod(int fd, uint32_t mode)
+{
+	return call4(__NR_fchmod, fd, mode, 0, 0);
+}
+
+long sys_fchown(int fd, uint32_t uid, uint32_t gid)
+{
+	return call4(__NR_fchown, fd, uid, gid, 0);
+}
+
+long sys_set_times(int fd, struct times times)
+{
+	const struct times both[2] = { times, times };
+
+	return call4(__NR_utimensat, fd, 0, (long)both, 0);
+}
+
+long sys_futex_wait(uint32_t *word, uint32_t value)
+{
+	return call4(__NR_futex, (long)word, FUTEX_WAIT_PRIVATE, value, 0);
+}
+
+long sys_futex_wake(uint32_t *word)
+{
+	return call4(__NR_futex, (long)word, FUTEX_WAKE_PRIVATE, 1, 0);
 }
 
 _Noreturn void sys_exit(int status)

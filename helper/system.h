@@ -1,4 +1,4 @@
-/* The few system calls the launcher makes; each gives a negative errno when it fails. */
+/* The few system calls the launcher and the codec make; each gives a negative errno when it fails. */
 #ifndef SYSTEM_H
 #define SYSTEM_H
 
@@ -10,6 +10,12 @@ struct limit {
 	uint64_t hard;
 };
 
+/* Seconds and nanoseconds since 1970. */
+struct times {
+	int64_t seconds;
+	int64_t nanoseconds;
+};
+
 long sys_write(int fd, const void *bytes, size_t size);
 long sys_close(int fd);
 /* A close-on-exec file in memory. */
@@ -18,6 +24,15 @@ long sys_memory_file(const char *name);
 long sys_forget(const void *at, size_t size);
 long sys_exists(const char *path);
 long sys_open_files_limit(struct limit *limit);
+long sys_pwrite(int fd, const void *bytes, size_t size, uint64_t offset);
+long sys_ftruncate(int fd, uint64_t size);
+long sys_fchmod(int fd, uint32_t mode);
+long sys_fchown(int fd, uint32_t uid, uint32_t gid);
+/* When the file was last read and changed. */
+long sys_set_times(int fd, struct times times);
+/* Sleeps if the word is still `value`, until another thread wakes it; it may also wake by itself. */
+long sys_futex_wait(uint32_t *word, uint32_t value);
+long sys_futex_wake(uint32_t *word);
 _Noreturn void sys_exit(int status);
 
 #endif

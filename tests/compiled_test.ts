@@ -60,6 +60,7 @@ function hostileEnvironment(folder: string): Record<string, string> {
     LD_TRACE_LOADED_OBJECTS: "1",
     GLIBC_TUNABLES: "glibc.malloc.check=3",
     MALLOC_PERTURB_: "1",
+    FASTMCP_RUNNER_CODEC: "1",
     FASTMCP_RUNNER_IMAGE: "1",
     FASTMCP_RUNNER_NOFILE: "7:7",
   };

@@ -8,7 +8,9 @@ import { builtinsOf, type ChunkScript } from "./script.ts";
  */
 export const RESTORE_ENVIRONMENT = `const { env } = Deno;
 const image = env.get("FASTMCP_RUNNER_IMAGE");
+const codec = env.get("FASTMCP_RUNNER_CODEC");
 env.delete("FASTMCP_RUNNER_IMAGE");
+env.delete("FASTMCP_RUNNER_CODEC");
 env.delete("HOME");
 for (const [name, value] of Object.entries(env.toObject())) {
   if (name >= " ") continue;
@@ -44,7 +46,7 @@ const worker = (entry) =>
   "data:application/javascript," +
   encodeURIComponent(\`(\${start})("\${image}", \${JSON.stringify(chunks)}, "\${entry}")\`);
 const urls = ${JSON.stringify(Object.fromEntries(bundle.workers))};
-globalThis.fastmcpRunner = { workers: {} };
+globalThis.fastmcpRunner = { workers: {}, codec };
 for (const name in urls) {
   Object.defineProperty(fastmcpRunner.workers, name, { get: () => worker(urls[name]) });
 }

@@ -44,7 +44,7 @@ function bootModule(bundle: Bundle): string {
     `${JSON.stringify(name)}: new URL(${JSON.stringify(`./${chunk}`)}, import.meta.url).href`
   );
   return `${RESTORE_ENVIRONMENT}
-globalThis.fastmcpRunner = { workers: { ${workers.join(", ")} } };
+globalThis.fastmcpRunner = { workers: { ${workers.join(", ")} }, codec };
 await import(${JSON.stringify(`./${bundle.main}`)});
 `;
 }

@@ -35,7 +35,6 @@ export function copyNode(
       writer.write(buffer.subarray(0, size));
       offset += size;
     }
-    writer.setMetadata(node.mode, node.mtime, owner);
-    writer.close();
+    writer.finish({ size: undefined, mode: node.mode, mtime: node.mtime, owner });
   }
 }

@@ -1,7 +1,7 @@
 import { ArchiveError } from "../archive/error.ts";
 import type { TarEntry, TarHandler } from "../archive/tar/entry.ts";
 import { type ByteString, fromByteString } from "../bytes.ts";
-import type { FileWriter } from "../os/file.ts";
+import type { FileQueue, FileWriter } from "../os/file.ts";
 import type { Owner } from "../os/metadata.ts";
 import type { Allowlist } from "./allowlist.ts";
 import type { LayerArea } from "./layer_area.ts";
@@ -81,10 +81,12 @@ export class LayerSink implements TarHandler {
       /** Undefined: nothing is chowned, since the runner is not root. */
       readonly ownership: Ownership | undefined;
       readonly meter: Meter;
+      /** Writes the files' content; undefined: it is written at once. */
+      readonly queue: FileQueue | undefined;
     },
   ) {
     const { area, allowlist } = options;
-    this.#nodes = new LayerNodes(area);
+    this.#nodes = new LayerNodes(area, options.queue);
     this.#records = new RecordWriter(
       area.directory,
       (path) => allowlist.place(path) === "inside",
@@ -255,7 +257,6 @@ export class LayerSink implements TarHandler {
 
 /** Completes a file whose content has been written. */
 export function finishFile(file: FileWriter, entry: TarEntry, owner: Owner | undefined): void {
-  if (entry.sparse) file.truncate(entry.size);
-  file.setMetadata(entry.mode & KEPT_MODE, entry.mtime, owner);
-  file.close();
+  const { sparse, size, mode, mtime } = entry;
+  file.finish({ size: sparse ? size : undefined, mode: mode & KEPT_MODE, mtime, owner });
 }

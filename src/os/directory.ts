@@ -1,5 +1,5 @@
 import { type ByteString, byteString, fromByteString } from "../bytes.ts";
-import { FileReader, FileWriter } from "./file.ts";
+import { type FileQueue, FileReader, FileWriter } from "./file.ts";
 import {
   AT_EMPTY_PATH,
   AT_REMOVEDIR,
@@ -141,7 +141,7 @@ export class Directory implements Disposable {
   }
 
   /** Makes a new file for writing; an existing name fails with EEXIST. */
-  create(name: ByteString): FileWriter {
+  create(name: ByteString, queue?: FileQueue): FileWriter {
     const fd = c.openat(
       this.fd,
       component(name),
@@ -149,7 +149,7 @@ export class Directory implements Disposable {
       0o600,
     );
     check(fd, "create", name);
-    return new FileWriter(fd, name);
+    return new FileWriter(fd, name, queue);
   }
 
   /** Opens an existing regular file for writing (to fill in what was left open). */

@@ -3,19 +3,40 @@ import { c, check, setTimes } from "./file_calls.ts";
 import { Errno, errno, SystemError } from "./libc.ts";
 import type { Owner, Time } from "./metadata.ts";
 
+/** What a finished file gets. */
+export interface FileMetadata {
+  /** Where what was written may not reach, as in a sparse file; undefined: as written. */
+  readonly size: number | undefined;
+  readonly mode: number;
+  readonly mtime: Time;
+  readonly owner: Owner | undefined;
+}
+
+/** Does what {@linkcode FileWriter} would, in the same order, some time later. */
+export interface FileQueue {
+  /** @returns false: the bytes are not such as it can write later */
+  write(fd: number, bytes: Uint8Array<ArrayBuffer>, offset: number, name: ByteString): boolean;
+  /** Sets the metadata and closes the descriptor. */
+  finish(fd: number, metadata: FileMetadata, name: ByteString): void;
+}
+
 /** A file being written, by its descriptor alone. Every method throws {@linkcode SystemError}. */
 export class FileWriter {
   readonly #fd: number;
   readonly #name: ByteString;
+  readonly #queue: FileQueue | undefined;
   #position = 0;
 
-  constructor(fd: number, name: ByteString) {
+  /** @param queue does what it can later; failures are then its own to tell */
+  constructor(fd: number, name: ByteString, queue?: FileQueue) {
     this.#fd = fd;
     this.#name = name;
+    this.#queue = queue;
   }
 
   /** Writes at an offset in the file; without one, after what was written last. */
   write(bytes: Uint8Array<ArrayBuffer>, offset = this.#position): void {
+    if (this.#queue?.write(this.#fd, bytes, offset, this.#name)) return;
     let rest = bytes;
     let at = offset;
     while (rest.length > 0) {
@@ -33,17 +54,19 @@ export class FileWriter {
     }
   }
 
-  truncate(size: number): void {
-    check(c.ftruncate(this.#fd, BigInt(size)), "truncate", this.#name);
-  }
-
-  /** Owner last: a file that is given away is no longer this user's to change. */
-  setMetadata(mode: number, time: Time, owner: Owner | undefined): void {
+  /** Completes the file and closes it. Owner last: what is given away is not ours to change. */
+  finish(metadata: FileMetadata): void {
+    if (this.#queue !== undefined) {
+      return this.#queue.finish(this.#fd, metadata, this.#name);
+    }
+    const { size, mode, mtime, owner } = metadata;
+    if (size !== undefined) check(c.ftruncate(this.#fd, BigInt(size)), "truncate", this.#name);
     check(c.fchmod(this.#fd, mode), "chmod", this.#name);
-    check(c.futimens(this.#fd, setTimes(time)), "utimes", this.#name);
+    check(c.futimens(this.#fd, setTimes(mtime)), "utimes", this.#name);
     if (owner !== undefined) {
       check(c.fchown(this.#fd, owner.uid, owner.gid), "chown", this.#name);
     }
+    this.close();
   }
 
   close(): void {

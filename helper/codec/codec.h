@@ -1,0 +1,24 @@
+/* What the program calls by address; src/os/codec.ts reads the same shape. */
+#ifndef CODEC_H
+#define CODEC_H
+
+#include "decoder.h"
+
+struct codec {
+	/* Bytes that the owner of a decoder sets aside for it. */
+	uint64_t decoder_size;
+	void (*begin)(struct decoder *decoder, bool has_thread);
+	void (*work)(struct decoder *decoder);
+	uint64_t (*give)(struct decoder *decoder, const uint8_t *bytes, uint64_t size);
+	void (*close)(struct decoder *decoder);
+	int32_t (*take)(struct decoder *decoder);
+	void (*release)(struct decoder *decoder, uint32_t file_ops);
+	void (*flush)(struct decoder *decoder, uint32_t file_ops);
+	void (*wait)(struct decoder *decoder);
+	void (*stop)(struct decoder *decoder);
+};
+
+/* NULL where the processor lacks what it needs. */
+const struct codec *codec_of_machine(void);
+
+#endif

@@ -1,0 +1,263 @@
+#include "decoder.h"
+
+#include "../system.h"
+#include "bytes.h"
+#include "file_ops.h"
+
+/* Tells the other side that something has changed. */
+static void notify(struct side *side)
+{
+	atomic_fetch_add(&side->changes, 1);
+	if (atomic_load(&side->sleeps))
+		sys_futex_wake((uint32_t *)&side->changes);
+}
+
+/* Sleeps unless there has been a change since `changes` was read. */
+static void sleep_since(struct side *side, uint32_t changes)
+{
+	atomic_store(&side->sleeps, 1);
+	sys_futex_wait((uint32_t *)&side->changes, changes);
+	atomic_store(&side->sleeps, 0);
+}
+
+void decoder_begin(struct decoder *decoder, bool has_thread)
+{
+	for (uint32_t i = 0; i < DECODER_SLOTS; i++)
+		decoder->output_at[i] = (uint32_t)(decoder->output[i] + WINDOW - (uint8_t *)decoder);
+	decoder->has_thread = has_thread;
+	decoder->malformed = 0;
+	decoder->incomplete = 0;
+	atomic_init(&decoder->owner.changes, 0);
+	atomic_init(&decoder->owner.sleeps, 0);
+	atomic_init(&decoder->thread.changes, 0);
+	atomic_init(&decoder->thread.sleeps, 0);
+	atomic_init(&decoder->stopped, 0);
+	atomic_init(&decoder->closed, 0);
+	atomic_init(&decoder->ended, 0);
+	atomic_init(&decoder->given, 0);
+	atomic_init(&decoder->taken, 0);
+	atomic_init(&decoder->made, 0);
+	atomic_init(&decoder->hashed, 0);
+	atomic_init(&decoder->released, 0);
+	atomic_init(&decoder->written, 0);
+	atomic_init(&decoder->hashing, 0);
+	atomic_init(&decoder->writing, 0);
+	atomic_init(&decoder->failed_call, CALL_NONE);
+	decoder->has_more = false;
+	sha256_begin(&decoder->blob_hash);
+	sha256_begin(&decoder->tar_hash);
+	gunzip_begin(&decoder->gunzip);
+}
+
+static bool has_free_slot(struct decoder *decoder)
+{
+	uint32_t made = atomic_load(&decoder->made);
+
+	return made - atomic_load(&decoder->hashed) < DECODER_SLOTS &&
+	       made - atomic_load(&decoder->written) < DECODER_SLOTS;
+}
+
+/* Decodes up to `size` bytes into the next slot; gives how many were taken. */
+static uint64_t decode(struct decoder *decoder, const uint8_t *in, uint64_t size)
+{
+	struct gunzip *gunzip = &decoder->gunzip;
+	uint32_t slot = atomic_load(&decoder->made) % DECODER_SLOTS;
+	uint32_t stopped = gunzip_run(gunzip, in, size, decoder->output[slot],
+				      sizeof(decoder->output[slot]));
+
+	decoder->has_more = stopped == DECODED_NEEDS_OUTPUT;
+	if (stopped > DECODED_END) {
+		/* The rest is hashed all the same: a wrong digest explains a malformed stream. */
+		decoder->malformed = stopped;
+		return size;
+	}
+	if (gunzip->given > 0) {
+		decoder->output_size[slot] = (uint32_t)gunzip->given;
+		atomic_fetch_add(&decoder->made, 1);
+	}
+	return gunzip->taken;
+}
+
+/* Hashes the next output; false: there is none, or the other side is at it. */
+static bool hash(struct decoder *decoder)
+{
+	uint32_t hashed = atomic_load(&decoder->hashed);
+	uint32_t slot;
+
+	if (hashed == atomic_load(&decoder->made) || atomic_exchange(&decoder->hashing, 1))
+		return false;
+	/* The other side may have hashed it just before. */
+	hashed = atomic_load(&decoder->hashed);
+	if (hashed != atomic_load(&decoder->made)) {
+		slot = hashed % DECODER_SLOTS;
+		sha256_update(&decoder->tar_hash, decoder->output[slot] + WINDOW,
+			      decoder->output_size[slot]);
+		atomic_store(&decoder->hashed, hashed + 1);
+	}
+	atomic_store(&decoder->hashing, 0);
+	return true;
+}
+
+/* Writes the next released output to its files; false: there is none, or the other side is at it. */
+static bool write_out(struct decoder *decoder)
+{
+	uint32_t written = atomic_load(&decoder->written);
+
+	if (written == atomic_load(&decoder->released) || atomic_exchange(&decoder->writing, 1))
+		return false;
+	written = atomic_load(&decoder->written);
+	if (written != atomic_load(&decoder->released)) {
+		uint32_t slot = written % DECODER_SLOTS;
+
+		file_ops_run(decoder, slot, decoder->file_op_count[slot]);
+		atomic_store(&decoder->written, written + 1);
+	}
+	atomic_store(&decoder->writing, 0);
+	return true;
+}
+
+static bool is_done(struct decoder *decoder)
+{
+	uint32_t made = atomic_load(&decoder->made);
+
+	return atomic_load(&decoder->hashed) == made && atomic_load(&decoder->written) == made;
+}
+
+static void end(struct decoder *decoder)
+{
+	decoder->incomplete = !decoder->gunzip.may_end;
+	sha256_end(&decoder->blob_hash, decoder->digest);
+	sha256_end(&decoder->tar_hash, decoder->diff_id);
+	atomic_store(&decoder->ended, 1);
+}
+
+/*
+ * Does a part of what there is to do; false: there is nothing. Decoding comes first, since the owner
+ * waits for that, and does the other two when it has nothing else to do.
+ */
+static bool work(struct decoder *decoder)
+{
+	/* In this order: what was given before it was closed is seen. */
+	bool closed = atomic_load(&decoder->closed);
+	uint64_t taken = atomic_load(&decoder->taken);
+	uint64_t size = atomic_load(&decoder->given) - taken;
+	uint64_t at = taken % DECODER_INPUT;
+	const uint8_t *in = decoder->input + at;
+
+	if (size > DECODER_INPUT - at)
+		size = DECODER_INPUT - at;
+	if (size > 0 || decoder->has_more) {
+		if (!decoder->malformed) {
+			if (!has_free_slot(decoder))
+				return write_out(decoder) || hash(decoder);
+			size = decode(decoder, in, size);
+		}
+		sha256_update(&decoder->blob_hash, in, size);
+		atomic_store(&decoder->taken, taken + size);
+	} else if (!write_out(decoder) && !hash(decoder)) {
+		if (!closed || !is_done(decoder))
+			return false;
+		end(decoder);
+	}
+	return true;
+}
+
+void decoder_work(struct decoder *decoder)
+{
+	while (!atomic_load(&decoder->stopped) && !atomic_load(&decoder->ended)) {
+		uint32_t changes = atomic_load(&decoder->thread.changes);
+
+		if (work(decoder))
+			notify(&decoder->owner);
+		else if (!atomic_load(&decoder->stopped))
+			sleep_since(&decoder->thread, changes);
+	}
+	while (atomic_load(&decoder->written) != atomic_load(&decoder->released)) {
+		uint32_t slot = atomic_fetch_add(&decoder->written, 1) % DECODER_SLOTS;
+
+		file_ops_drop(decoder, slot, decoder->file_op_count[slot]);
+	}
+}
+
+uint64_t decoder_give(struct decoder *decoder, const uint8_t *bytes, uint64_t size)
+{
+	uint64_t given = atomic_load(&decoder->given);
+	uint64_t room = DECODER_INPUT - (given - atomic_load(&decoder->taken));
+	uint64_t at = given % DECODER_INPUT;
+
+	if (size > room)
+		size = room;
+	uint64_t first = size < DECODER_INPUT - at ? size : DECODER_INPUT - at;
+
+	copy_bytes(decoder->input + at, bytes, first);
+	copy_bytes(decoder->input, bytes + first, size - first);
+	atomic_store(&decoder->given, given + size);
+	notify(&decoder->thread);
+	return size;
+}
+
+void decoder_close(struct decoder *decoder)
+{
+	atomic_store(&decoder->closed, 1);
+	notify(&decoder->thread);
+}
+
+int32_t decoder_take(struct decoder *decoder)
+{
+	uint32_t released = atomic_load(&decoder->released);
+	/* In this order: what was made before the end is seen. */
+	bool ended = atomic_load(&decoder->ended);
+
+	if (atomic_load(&decoder->made) != released)
+		return (int32_t)(released % DECODER_SLOTS);
+	return ended ? DECODER_ENDED : DECODER_NOTHING;
+}
+
+void decoder_release(struct decoder *decoder, uint32_t file_ops)
+{
+	uint32_t released = atomic_load(&decoder->released);
+
+	decoder->file_op_count[released % DECODER_SLOTS] = file_ops;
+	atomic_store(&decoder->released, released + 1);
+	if (decoder->has_thread)
+		notify(&decoder->thread);
+	else
+		write_out(decoder);
+}
+
+void decoder_flush(struct decoder *decoder, uint32_t file_ops)
+{
+	uint32_t released = atomic_load(&decoder->released);
+
+	for (;;) {
+		uint32_t changes = atomic_load(&decoder->owner.changes);
+
+		if (atomic_load(&decoder->written) == released)
+			break;
+		if (!write_out(decoder))
+			sleep_since(&decoder->owner, changes);
+	}
+	file_ops_run(decoder, released % DECODER_SLOTS, file_ops);
+}
+
+void decoder_wait(struct decoder *decoder)
+{
+	uint32_t changes = atomic_load(&decoder->owner.changes);
+	bool has_room = !atomic_load(&decoder->closed) &&
+			atomic_load(&decoder->given) - atomic_load(&decoder->taken) < DECODER_INPUT;
+
+	if (has_room || decoder_take(decoder) != DECODER_NOTHING)
+		return;
+	if (!decoder->has_thread)
+		work(decoder);
+	else if (hash(decoder) || write_out(decoder))
+		notify(&decoder->thread);
+	else
+		sleep_since(&decoder->owner, changes);
+}
+
+void decoder_stop(struct decoder *decoder)
+{
+	atomic_store(&decoder->stopped, 1);
+	notify(&decoder->thread);
+}

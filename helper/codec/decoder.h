@@ -1,0 +1,145 @@
+/*
+ * The way of a gzipped layer's bytes from its blob to its tar (its digest, gunzip, its diff ID), and
+ * from there to files. A thread does that ahead of and behind the owner, who gives the blob's bytes,
+ * takes the tar's, and says what of them to write where. All of it goes through rings in memory that
+ * is set aside once. Without a thread the owner does it.
+ */
+#ifndef DECODER_H
+#define DECODER_H
+
+#include "gunzip.h"
+#include "sha256.h"
+
+#include <stdatomic.h>
+
+enum {
+	DECODER_INPUT = 1 << 20,
+	/* Bytes of the tar that are handed over at once: few enough to stay in a core's cache. */
+	DECODER_OUTPUT = 1 << 18,
+	DECODER_SLOTS = 6,
+	/* What is to be done with one output, at most: each file that it ends is open so long. */
+	DECODER_FILE_OPS = 128,
+};
+
+/* A part of an output for a file that the owner has open, or the file's end. */
+enum file_op_kind {
+	FILE_WRITE,
+	FILE_FINISH,
+};
+
+/* All in doubles, which the owner writes without a conversion. */
+struct file_op {
+	double kind;
+	double fd;
+	union {
+		struct {
+			double offset; /* in the file */
+			double at;     /* in struct decoder */
+			double size;
+			double unused[3];
+		} write;
+		struct {
+			double size; /* to truncate to; negative: as written */
+			double mode;
+			double seconds;
+			double nanoseconds;
+			double uid; /* negative: not changed */
+			double gid;
+		} finish;
+	};
+};
+
+/* What failed first, by the order below. */
+enum file_call {
+	CALL_NONE,
+	CALL_WRITE,
+	CALL_TRUNCATE,
+	CALL_CHMOD,
+	CALL_UTIMES,
+	CALL_CHOWN,
+	CALL_CLOSE,
+};
+
+/* Owner and thread each write some of it and sleep on the other's count of what has changed. */
+struct side {
+	_Atomic uint32_t changes;
+	_Atomic uint32_t sleeps;
+};
+
+struct decoder {
+	/* What src/os/native_decoder.ts reads: these stay first. */
+	uint32_t output_at[DECODER_SLOTS];   /* where the slots' bytes are, in this structure */
+	uint32_t output_size[DECODER_SLOTS];
+	uint8_t digest[SHA256_SIZE];         /* valid at the end */
+	uint8_t diff_id[SHA256_SIZE];
+	uint32_t malformed;                  /* enum decoded, or 0 */
+	uint32_t incomplete;                 /* at the end: the stream is cut short */
+	/* Of the first operation on a file that failed: after it none but the closing is done. */
+	_Atomic uint32_t failed_call;        /* enum file_call */
+	uint32_t failed_errno;
+	uint32_t failed_slot;
+	uint32_t failed_op;
+	struct file_op file_ops[DECODER_SLOTS][DECODER_FILE_OPS];
+
+	bool has_thread;
+	struct side owner;
+	struct side thread;
+	_Atomic uint32_t stopped;
+	/* No more input comes; and everything that came has been decoded. */
+	_Atomic uint32_t closed;
+	_Atomic uint32_t ended;
+	_Atomic uint64_t given;
+	_Atomic uint64_t taken;
+	/*
+	 * Outputs, counted from the first: decoded, hashed, released by the owner with what is to be
+	 * written of them, and written. A slot is free again when it was hashed and written.
+	 */
+	_Atomic uint32_t made;
+	_Atomic uint32_t hashed;
+	_Atomic uint32_t released;
+	_Atomic uint32_t written;
+	uint32_t file_op_count[DECODER_SLOTS];
+	/* Whoever has nothing better to do hashes or writes: the one that sets this. */
+	_Atomic uint32_t hashing;
+	_Atomic uint32_t writing;
+	struct sha256 tar_hash;
+
+	/* Of the one who decodes. */
+	bool has_more; /* the last output was full: there may be more without more input */
+	struct sha256 blob_hash;
+	struct gunzip gunzip;
+
+	uint8_t input[DECODER_INPUT];
+	uint8_t output[DECODER_SLOTS][WINDOW + DECODER_OUTPUT];
+};
+
+enum {
+	/* Of decoder_take, instead of a slot. */
+	DECODER_NOTHING = -1,
+	DECODER_ENDED = -2,
+};
+
+#pragma GCC visibility push(hidden)
+
+void decoder_begin(struct decoder *decoder, bool has_thread);
+/* The thread, until the end or decoder_stop. */
+void decoder_work(struct decoder *decoder);
+
+/* Everything below is the owner's. */
+/* Copies as much as there is room for; gives how much that is. */
+uint64_t decoder_give(struct decoder *decoder, const uint8_t *bytes, uint64_t size);
+void decoder_close(struct decoder *decoder);
+/* The slot with the next output, or why there is none. */
+int32_t decoder_take(struct decoder *decoder);
+/* The output last taken may be overwritten when `file_ops` operations on it are done. */
+void decoder_release(struct decoder *decoder, uint32_t file_ops);
+/* Does all operations so far, with `file_ops` on the output last taken, which stays taken. */
+void decoder_flush(struct decoder *decoder, uint32_t file_ops);
+/* Until there is output, or room for input, or the end; only when there is neither. */
+void decoder_wait(struct decoder *decoder);
+/* The thread ends soon, whatever there is left. */
+void decoder_stop(struct decoder *decoder);
+
+#pragma GCC visibility pop
+
+#endif
