@@ -15,6 +15,7 @@ const ARCHIVES_FAULT: readonly number[] = [
 const ADVICE: Readonly<Record<number, string>> = {
   [Errno.ENOSPC]: "free space or point RUNNER_ROOT at a larger file system",
   [Errno.EDQUOT]: "raise the quota or point RUNNER_ROOT elsewhere",
+  [Errno.EMFILE]: "raise the limit of open files (ulimit -n)",
   [Errno.EROFS]: "point RUNNER_ROOT at a writable directory",
   [Errno.EACCES]: "point RUNNER_ROOT at a directory of yours, or own it in the Dockerfile",
   [Errno.EPERM]: "point RUNNER_ROOT at a directory of yours, or own it in the Dockerfile",

@@ -1,14 +1,30 @@
 /**
  * libc through FFI. Every file that calls it declares its own symbols with {@linkcode libc}; no
  * file outside `src/os/` does.
+ *
+ * A symbol is looked up when it is first called: that takes a third of a millisecond each, and a
+ * command calls few of all there are.
  */
-export function libc<const S extends Deno.ForeignLibraryInterface>(
+export function libc<const S extends Record<string, Deno.ForeignFunction>>(
   symbols: S,
 ): Deno.DynamicLibrary<S>["symbols"] {
+  const calls: Record<string, (...args: unknown[]) => unknown> = {};
+  for (const [name, definition] of Object.entries(symbols)) {
+    let call: (typeof calls)[string] | undefined;
+    calls[name] = (...args) => {
+      call ??= calls[name] = open({ [name]: definition })[name] as (typeof calls)[string];
+      return call(...args);
+    };
+  }
+  return calls as Deno.DynamicLibrary<S>["symbols"];
+}
+
+function open<const S extends Deno.ForeignLibraryInterface>(symbols: S) {
   return Deno.dlopen("libc.so.6", symbols).symbols;
 }
 
-const { __errno_location } = libc({ __errno_location: { parameters: [], result: "pointer" } });
+// At once: to look it up after a call that failed could change what it tells.
+const { __errno_location } = open({ __errno_location: { parameters: [], result: "pointer" } });
 
 /** The calling thread's errno; meaningful only right after a call that failed. */
 export function errno(): number {

@@ -31,14 +31,10 @@ export function isZeroBlock(block: Uint8Array, at: number): boolean {
  */
 export function parseHeader(block: Uint8Array, at: number): RawHeader {
   checkSum(block, at);
-  const magic = byteString(block, at + 257, at + 265);
-  const isUstar = magic.startsWith("ustar\0");
-  const isGnu = magic === "ustar  \0";
   let path = cText(block, at, 100);
-  if (isUstar) {
-    const isStar = byteString(block, at + 508, at + 512) === "tar\0";
-    const prefix = cText(block, at + 345, isStar ? 131 : 155);
-    if (prefix !== "") path = `${prefix}/${path}`;
+  if (block[at + 345] !== 0 && holds(block, at + 257, "ustar\0")) {
+    const isStar = holds(block, at + 508, "tar\0");
+    path = `${cText(block, at + 345, isStar ? 131 : 155)}/${path}`;
   }
   return {
     path,
@@ -49,8 +45,14 @@ export function parseHeader(block: Uint8Array, at: number): RawHeader {
     uid: parseNumeric(block, at + 108, 8),
     gid: parseNumeric(block, at + 116, 8),
     mtime: parseNumeric(block, at + 136, 12),
-    isGnu,
+    isGnu: holds(block, at + 257, "ustar  \0"),
   };
+}
+
+/** Whether these bytes are there; a string for each header would be dear. */
+function holds(block: Uint8Array, at: number, text: ByteString): boolean {
+  for (let i = 0; i < text.length; i++) if (block[at + i] !== text.charCodeAt(i)) return false;
+  return true;
 }
 
 /** The field up to its first NUL. */
