@@ -1,8 +1,7 @@
 import zlib from "node:zlib";
 import { ArchiveError } from "./error.ts";
-import { NativeCodec } from "./native_codec.ts";
-
-export type Compression = "gzip" | "zstd" | "none";
+import { NodeCodec } from "./node_codec.ts";
+import { type Compression, sniff } from "./sniff.ts";
 
 /** Takes what was decoded; the bytes are only valid during the call. */
 export type Output = (bytes: Uint8Array<ArrayBuffer>) => void;
@@ -18,18 +17,6 @@ export interface Decompressor {
 
 /** Large enough that a call costs nothing a byte, small enough to stay in the cache. */
 const OUTPUT_SIZE = 256 * 1024;
-
-/** The compression a blob's first bytes show; needs 4 bytes to be certain. */
-export function sniff(bytes: Uint8Array): Compression {
-  if (bytes[0] === 0x1f && bytes[1] === 0x8b) return "gzip";
-  const [a, b, c, d] = bytes;
-  if (a === 0x28 && b === 0xb5 && c === 0x2f && d === 0xfd) return "zstd";
-  // A zstd stream may begin with a skippable frame.
-  if (a !== undefined && (a & 0xf0) === 0x50 && b === 0x2a && c === 0x4d && d === 0x18) {
-    return "zstd";
-  }
-  return "none";
-}
 
 /** A decompressor for a known compression. */
 export function createDecompressor(compression: Compression): Decompressor {
@@ -80,7 +67,7 @@ export function detectingDecompressor(onDetect: (found: Compression) => void): D
 
 class Gunzip implements Decompressor {
   static readonly #FINISH = zlib.constants.Z_FINISH;
-  readonly #codec = new NativeCodec(
+  readonly #codec = new NodeCodec(
     // Members are told apart here, so that bytes after one are either another or an error.
     zlib.createGunzip({ rejectGarbageAfterEnd: true } as zlib.ZlibOptions),
   );
@@ -127,7 +114,7 @@ class Gunzip implements Decompressor {
 }
 
 class Unzstd implements Decompressor {
-  readonly #codec = new NativeCodec(zlib.createZstdDecompress());
+  readonly #codec = new NodeCodec(zlib.createZstdDecompress());
   readonly #out = new Uint8Array(OUTPUT_SIZE);
   #any = false;
 

@@ -2,8 +2,9 @@ import zlib from "node:zlib";
 import { assertEquals } from "@std/assert/equals.js";
 import { assertThrows } from "@std/assert/throws.js";
 import { concat } from "../../tests/archive_builder.ts";
-import { type Compression, detectingDecompressor } from "./decompress.ts";
+import { detectingDecompressor } from "./decompress.ts";
 import { ArchiveError } from "./error.ts";
+import type { Compression } from "./sniff.ts";
 
 const PLAIN = Uint8Array.from({ length: 700_000 }, (_, i) => (i * i) >> 7);
 const gzip = (bytes: Uint8Array) => new Uint8Array(zlib.gzipSync(bytes));

@@ -2,6 +2,7 @@ import type { Settings } from "../config/settings.ts";
 import type { ByteString } from "../bytes.ts";
 import type { Image } from "../image/types.ts";
 import type { Logger } from "../log.ts";
+import { codecAddress } from "../os/codec.ts";
 import { Directory } from "../os/directory.ts";
 import type { Owner } from "../os/metadata.ts";
 import type { ImageStore } from "../store/store.ts";
@@ -124,6 +125,7 @@ class Extraction {
         maxPaxSize: settings.maxPaxSize,
       },
       meter: counts,
+      codec: codecAddress(),
     };
     using pool = this.#options.pool ?? new LayerPool(this.#options.log);
     pool.begin(setup, store);

@@ -23,7 +23,7 @@ export class OwnLane implements Lane {
   readonly #setup: LayerSetup;
   readonly #store: ImageStore;
   readonly #abort = new AbortController();
-  #reader: LayerReader | undefined;
+  #reader: Promise<LayerReader> | undefined;
 
   constructor(setup: LayerSetup, store: ImageStore) {
     this.#setup = setup;
@@ -31,13 +31,16 @@ export class OwnLane implements Lane {
   }
 
   async run(task: LayerTask): Promise<LayerResult> {
-    const { signal } = this.#abort;
-    if (this.#reader === undefined) {
-      const { layerReader } = await import("./layer_reader.ts");
-      signal.throwIfAborted();
-      this.#reader = layerReader(this.#setup, this.#store, signal);
-    }
-    return await this.#reader(task);
+    this.#reader ??= this.#load();
+    const read = await this.#reader;
+    this.#abort.signal.throwIfAborted();
+    return await read(task);
+  }
+
+  async #load(): Promise<LayerReader> {
+    const { layerReader } = await import("./layer_reader.ts");
+    const options = { store: this.#store, threads: true, signal: this.#abort.signal };
+    return layerReader(this.#setup, options);
   }
 
   end(reason: unknown): void {

@@ -1,6 +1,6 @@
 import type { ByteString } from "../bytes.ts";
 import type { Directory } from "../os/directory.ts";
-import type { FileWriter } from "../os/file.ts";
+import type { FileQueue, FileWriter } from "../os/file.ts";
 import { Errno, SystemError } from "../os/libc.ts";
 import { DirectoryCache } from "./directory_cache.ts";
 import type { LayerArea } from "./layer_area.ts";
@@ -25,14 +25,19 @@ export interface NewNode {
  */
 export class LayerNodes {
   readonly #area: LayerArea;
+  readonly #queue: FileQueue | undefined;
   readonly #directories: DirectoryCache;
   readonly #implied: ByteString[] = [];
   #isPlain = true;
   #count = 0;
 
-  /** @param area stays the caller's */
-  constructor(area: LayerArea) {
+  /**
+   * @param area stays the caller's
+   * @param queue writes the files' content
+   */
+  constructor(area: LayerArea, queue: FileQueue | undefined) {
     this.#area = area;
+    this.#queue = queue;
     this.#directories = new DirectoryCache(area.named);
   }
 
@@ -52,7 +57,9 @@ export class LayerNodes {
   }
 
   file(path: ByteString): NewNode & { readonly file: FileWriter } {
-    return this.#make(path, (directory, name) => ({ file: directory.create(name) }));
+    return this.#make(path, (directory, name) => ({
+      file: directory.create(name, this.#queue),
+    }));
   }
 
   symlink(path: ByteString, target: ByteString): NewNode {

@@ -1,4 +1,5 @@
 import type { Logger } from "../log.ts";
+import { codecAddress } from "../os/codec.ts";
 import type { ImageStore } from "../store/store.ts";
 import { type Lane, OwnLane, WorkerLane } from "./lane.ts";
 import type { LayerResult, LayerSetup, LayerTask } from "./layer_task.ts";
@@ -12,10 +13,10 @@ interface Queued {
 }
 
 /**
- * Reads layers on as many lanes as there are cores to decode on, since one isolate decodes on one
- * thread: this isolate is the last lane, each other a Worker. The Workers load while the image is
- * being looked up, if the pool is made before that. Tasks start in the order they are given.
- * Disposing ends whatever is under way.
+ * Reads layers on as many lanes as there are cores for: this isolate is one, each other a Worker. A
+ * lane takes one core, since an isolate works on one thread; this one takes two where the codec
+ * decodes on a thread beside it. The Workers load while the image is being looked up, if the pool is
+ * made before that. Tasks start in the order they are given. Disposing ends whatever is under way.
  */
 export class LayerPool implements Disposable {
   readonly #workers: readonly WorkerLane[];
@@ -25,8 +26,9 @@ export class LayerPool implements Disposable {
   #stopped: { readonly reason: unknown } | undefined;
 
   constructor(log: Logger) {
-    const count = Math.min(navigator.hardwareConcurrency, MAX_LANES) - 1;
-    this.#workers = Array.from({ length: count }, () => new WorkerLane(log));
+    const own = codecAddress() === undefined ? 1 : 2;
+    const count = Math.min(navigator.hardwareConcurrency, MAX_LANES) - own;
+    this.#workers = Array.from({ length: Math.max(0, count) }, () => new WorkerLane(log));
     this.#lanes = this.#workers;
   }
 

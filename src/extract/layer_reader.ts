@@ -1,4 +1,6 @@
 import { Directory } from "../os/directory.ts";
+import type { FileQueue } from "../os/file.ts";
+import { Codec } from "../os/codec.ts";
 import type { ImageStore } from "../store/store.ts";
 import { Allowlist } from "./allowlist.ts";
 import { extractionError } from "./failure.ts";
@@ -12,31 +14,38 @@ import { Meter } from "./limits.ts";
 /** Does one task, from the layer's blob to its nodes and records. */
 export type LayerReader = (task: LayerTask) => Promise<LayerResult>;
 
-/**
- * A reader in this isolate.
- *
- * @param signal its abort ends a task before it takes another chunk: nothing is written after it
- */
+export interface LayerReaderOptions {
+  readonly store: ImageStore;
+  /** Whether the codec may work on the runtime's threads, beside this isolate. */
+  readonly threads: boolean;
+  /** Its abort ends a task before it takes another chunk: nothing is written after it. */
+  readonly signal?: AbortSignal;
+}
+
+/** A reader in this isolate. */
 export function layerReader(
   setup: LayerSetup,
-  store: ImageStore,
-  signal?: AbortSignal,
+  { store, threads, signal }: LayerReaderOptions,
 ): LayerReader {
   const allowlist = new Allowlist(setup.paths);
   const { ownership, limits } = setup;
+  const codec = setup.codec === undefined ? undefined : new Codec(setup.codec, threads);
   const meter = new Meter(limits, setup.meter);
   const read = async (task: LayerTask): Promise<LayerResult> => {
     const blob = store.blob(task.layer.blob);
     if (task.kind === "fill") {
       using files = Directory.given(task.filesFd);
       const sink = new FillSink(files, task.wanted, ownership);
-      const options = { handler: sink, limits, meter: undefined, signal };
+      const options = { handler: () => sink, limits, meter: undefined, codec, signal };
       return { bytes: await readLayer(task.layer, blob, options), summary: undefined };
     }
     using area = LayerArea.given(task.areaFd);
-    const sink = new LayerSink({ area, allowlist, ownership, meter });
-    const bytes = await readLayer(task.layer, blob, { handler: sink, limits, meter, signal });
-    return { bytes, summary: sink.close() };
+    let sink: LayerSink | undefined;
+    const handler = (queue: FileQueue | undefined) =>
+      sink = new LayerSink({ area, allowlist, ownership, meter, queue });
+    const options = { handler, limits, meter, codec, signal };
+    const bytes = await readLayer(task.layer, blob, options);
+    return { bytes, summary: sink?.close() };
   };
   return async (task) => {
     try {

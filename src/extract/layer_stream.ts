@@ -1,9 +1,12 @@
-import { type Compression, detectingDecompressor } from "../archive/decompress.ts";
 import { ArchiveError } from "../archive/error.ts";
+import { type LayerDecoder, layerDecoder } from "../archive/layer_decoder.ts";
+import type { Compression } from "../archive/sniff.ts";
 import type { TarHandler, TarLimits } from "../archive/tar/entry.ts";
 import { TarReader } from "../archive/tar/reader.ts";
-import { Verifier } from "../archive/verify.ts";
 import type { Layer } from "../image/types.ts";
+import type { Codec } from "../os/codec.ts";
+import type { FileQueue } from "../os/file.ts";
+import { digestAlgorithm } from "../reference/digest.ts";
 import type { Meter } from "./limits.ts";
 
 /** What reading one layer came to. */
@@ -18,10 +21,13 @@ export interface LayerBytes {
 }
 
 export interface ReadOptions {
-  readonly handler: TarHandler;
+  /** Makes what takes the tar's entries; the queue writes files, where the decoder has one. */
+  readonly handler: (queue: FileQueue | undefined) => TarHandler;
   readonly limits: TarLimits;
   /** Counts what is unpacked. */
   readonly meter: Meter | undefined;
+  /** Decodes what it can; without one the runtime does. */
+  readonly codec: Codec | undefined;
   /** Its abort ends the reading, with its reason, before another chunk is taken. */
   readonly signal: AbortSignal | undefined;
 }
@@ -36,43 +42,50 @@ export interface ReadOptions {
 export async function readLayer(
   layer: Layer,
   blob: AsyncIterable<Uint8Array>,
-  { handler, limits, meter, signal }: ReadOptions,
+  { handler, limits, meter, codec, signal }: ReadOptions,
 ): Promise<LayerBytes> {
-  const digest = new Verifier(layer.blob.digest);
-  const diffId = new Verifier(layer.diffId);
-  const tar = new TarReader(handler, limits);
-  let compression: Compression = "none";
+  const algorithms = [digestAlgorithm(layer.blob.digest), digestAlgorithm(layer.diffId)] as const;
+  let tar: TarReader | undefined;
+  let decoder: LayerDecoder | undefined;
   let compressed = 0;
   let unpacked = 0;
+  const open = async (head: Uint8Array): Promise<LayerDecoder> => {
+    const opened = await layerDecoder({ head, algorithms, codec });
+    tar = new TarReader(handler(opened.files), limits);
+    return opened;
+  };
   const output = (bytes: Uint8Array<ArrayBuffer>) => {
     unpacked += bytes.length;
     meter?.addBytes(bytes.length);
-    diffId.update(bytes);
-    tar.push(bytes);
+    tar!.push(bytes);
   };
-  const decompressor = detectingDecompressor((found) => compression = found);
   try {
     for await (const chunk of blob) {
+      decoder ??= await open(chunk);
       signal?.throwIfAborted();
       compressed += chunk.length;
       if (compressed > layer.blob.size) {
         throw new ArchiveError(`the blob is larger than the ${layer.blob.size} bytes it should be`);
       }
-      digest.update(chunk);
-      decompressor.push(chunk as Uint8Array<ArrayBuffer>, output);
+      decoder.push(chunk as Uint8Array<ArrayBuffer>, output);
     }
+    decoder ??= await open(new Uint8Array());
     signal?.throwIfAborted();
-    // A blob that is not what its digest says is that before it is a malformed archive.
     if (compressed !== layer.blob.size) {
       throw new ArchiveError(`the blob has ${compressed} bytes instead of ${layer.blob.size}`);
     }
-    requireMatch("digest", digest);
-    decompressor.finish(output);
-    tar.finish();
+    try {
+      decoder.finish(output);
+    } finally {
+      // A blob that is not what its digest says is that before it is a malformed archive.
+      requireMatch("digest", layer.blob.digest, decoder.digest());
+    }
+    tar!.finish();
+    requireMatch("diff ID of the unpacked tar", layer.diffId, decoder.diffId());
   } finally {
-    decompressor.close();
+    decoder?.close();
   }
-  requireMatch("diff ID of the unpacked tar", diffId);
+  const { compression } = decoder;
   return {
     compressed,
     unpacked,
@@ -81,10 +94,9 @@ export async function readLayer(
   };
 }
 
-function requireMatch(what: string, verifier: Verifier): void {
-  const actual = verifier.actual();
-  if (actual !== verifier.expected) {
-    throw new ArchiveError(`the ${what} is ${actual} instead of ${verifier.expected}`);
+function requireMatch(what: string, expected: string, actual: string): void {
+  if (actual !== expected) {
+    throw new ArchiveError(`the ${what} is ${actual} instead of ${expected}`);
   }
 }
 

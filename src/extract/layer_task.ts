@@ -16,6 +16,8 @@ export interface LayerSetup {
   readonly ownership: Ownership | undefined;
   readonly limits: ImageLimits & TarLimits;
   readonly meter: SharedArrayBuffer;
+  /** Where in this process the native codec is, if there is one. */
+  readonly codec: bigint | undefined;
 }
 
 /**

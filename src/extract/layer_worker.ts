@@ -49,5 +49,6 @@ function stackOf(error: unknown): string | undefined {
 }
 
 async function prepare(setup: LayerSetup): Promise<LayerReader> {
-  return layerReader(setup, await openStore(setup.store, log));
+  // A Worker that is ended must leave no thread at work in its buffers; it is a thread itself.
+  return layerReader(setup, { store: await openStore(setup.store, log), threads: false });
 }

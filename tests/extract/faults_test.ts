@@ -6,6 +6,7 @@ import { rootTest } from "../peers.ts";
 import { blobPath, writeLayout } from "../registry/layout.ts";
 import { runnerCommand, runnerEnv } from "../runner.ts";
 import { listTree } from "../tree.ts";
+import { decoderTest } from "../codec.ts";
 import { extractArchives, extractLayout, withRoot } from "./harness.ts";
 import { Random } from "./random.ts";
 
@@ -35,7 +36,7 @@ function content(root: string): string {
     .join("\n");
 }
 
-Deno.test("a blob that is wrong anywhere leaves the root as it was", async (t) => {
+decoderTest("a blob that is wrong anywhere leaves the root as it was", async (t) => {
   const faults: readonly (readonly [string, (blob: Uint8Array) => Uint8Array, RegExp])[] = [
     ["its last byte", (b) => b.with(b.length - 1, b.at(-1)! ^ 1), /digest|incorrect|gzip/],
     ["its first byte", (b) => b.with(0, 0), /digest|bytes|checksum|cut short/],
@@ -63,7 +64,7 @@ Deno.test("a blob that is wrong anywhere leaves the root as it was", async (t) =
   }
 });
 
-Deno.test("an archive cut at every block is refused or whole, and never half", async () => {
+decoderTest("an archive cut at every block is refused or whole, and never half", async () => {
   const whole = archive().file("app/a", "A".repeat(600)).pax({ path: "app/b" }).file("x", "B")
     .gnuLongName("app/c").symlink("x", "a").build();
   let refused = 0;
@@ -79,20 +80,24 @@ Deno.test("an archive cut at every block is refused or whole, and never half", a
   assert(refused >= 10, `${refused} of the cuts were refused`);
 });
 
-rootTest("no space, at any size of disk, leaves nothing behind", ["mount"], async (t) => {
-  for (const kib of [16, 64, 200, 400]) {
-    await t.step(`${kib} KiB`, () =>
-      withRoot(async (dir) => {
-        await using _ = await tmpfs(`${dir}/root`, `size=${kib}k`);
-        await prepare(`${dir}/root`);
-        const before = content(`${dir}/root`);
-        const { error } = await extractArchives({ layers: image(400), root: `${dir}/root` });
-        assertEquals(error?.exit, Exit.cannotWrite, error?.message);
-        assert(/no space/.test(error!.message), error!.message);
-        assertEquals(content(`${dir}/root`), before);
-      }));
-  }
-});
+decoderTest(
+  "no space, at any size of disk, leaves nothing behind",
+  async (t) => {
+    for (const kib of [16, 64, 200, 400]) {
+      await t.step(`${kib} KiB`, () =>
+        withRoot(async (dir) => {
+          await using _ = await tmpfs(`${dir}/root`, `size=${kib}k`);
+          await prepare(`${dir}/root`);
+          const before = content(`${dir}/root`);
+          const { error } = await extractArchives({ layers: image(400), root: `${dir}/root` });
+          assertEquals(error?.exit, Exit.cannotWrite, error?.message);
+          assert(/no space/.test(error!.message), error!.message);
+          assertEquals(content(`${dir}/root`), before);
+        }));
+    }
+  },
+  { root: true, peers: ["mount"] },
+);
 
 rootTest(
   "no inodes left is told and leaves nothing behind",

@@ -4,6 +4,7 @@ import { Exit } from "../../src/errors.ts";
 import { useOpenat2 } from "../../src/os/directory.ts";
 import { archive, ArchiveBuilder, paxRecord } from "../archive_builder.ts";
 import { listTree } from "../tree.ts";
+import { decoderTest } from "../codec.ts";
 import { extractArchives, withRoot } from "./harness.ts";
 
 /** What must hold of an archive that tries to get out, besides that it does not. */
@@ -355,13 +356,13 @@ const ATTACKS: readonly Attack[] = [
 ];
 
 for (const kernel of ["openat2", "without openat2"]) {
-  Deno.test(`hostile archives, ${kernel}`, async (t) => {
+  decoderTest(`hostile archives, ${kernel}`, async (t, decoder) => {
     useOpenat2(kernel === "openat2" ? undefined : false);
     for (const attack of ATTACKS) {
       await t.step(attack.name, () => withRoot((root) => attempt(attack, root)));
     }
     useOpenat2(undefined);
-    console.log(`${ATTACKS.length} attacks tried, ${kernel}`);
+    console.log(`${ATTACKS.length} attacks tried, ${kernel}, decoded by the ${decoder}`);
   });
 }
 

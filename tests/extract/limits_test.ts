@@ -3,6 +3,7 @@ import { assertEquals } from "@std/assert/equals.js";
 import type { Settings } from "../../src/config/settings.ts";
 import { Exit } from "../../src/errors.ts";
 import { archive, ArchiveBuilder, paxRecord } from "../archive_builder.ts";
+import { decoderTest } from "../codec.ts";
 import { extractArchives, withRoot } from "./harness.ts";
 
 interface Limit {
@@ -62,7 +63,7 @@ const LIMITS: readonly Limit[] = [
 ];
 
 for (const { name, layers, enough, settings, says } of LIMITS) {
-  Deno.test(`limit at its edge: ${name}`, async () => {
+  decoderTest(`limit at its edge: ${name}`, async () => {
     const tars = layers.map((layer) => layer.build());
     await withRoot(async (root) => {
       const { error } = await extractArchives({ layers: tars, root, settings: settings(enough) });

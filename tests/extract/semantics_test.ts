@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert/equals.js";
 import { assertMatch } from "@std/assert/match.js";
 import { Exit } from "../../src/errors.ts";
 import { archive, ArchiveBuilder } from "../archive_builder.ts";
+import { decoderTest } from "../codec.ts";
 import { extractArchives, withRoot } from "./harness.ts";
 import { shape } from "./shape.ts";
 
@@ -159,7 +160,7 @@ const CASES: readonly Case[] = [
 ];
 
 for (const { name, layers, holds } of CASES) {
-  Deno.test(`layers: ${name}`, () =>
+  decoderTest(`layers: ${name}`, () =>
     withRoot(async (root) => {
       const outcome = await extractArchives({ layers: layers.map((l) => l.build()), root });
       assertEquals(outcome.error?.message, undefined);
@@ -170,24 +171,27 @@ for (const { name, layers, holds } of CASES) {
     }));
 }
 
-Deno.test("times are the archive's, to the nanosecond, for files, links and directories", () =>
-  withRoot(async (root) => {
-    const layer = archive().dir("app", { mtime: 1_000_000_000 })
-      .pax({ mtime: "1234567890.123456789" }).file("app/a", "A")
-      .pax({ mtime: "-1.5" }).file("app/old", "A")
-      .symlink("app/l", "a", { mtime: 77 });
-    const outcome = await extractArchives({ layers: [layer.build()], root });
-    assertEquals(outcome.error?.message, undefined);
-    const mtime = async (path: string) => {
-      const args = ["-c", "%.9Y", `${root}/${path}`];
-      const { stdout } = await new Deno.Command("stat", { args }).output();
-      return new TextDecoder().decode(stdout).trim();
-    };
-    assertEquals(await mtime("app/a"), "1234567890.123456789");
-    assertEquals(await mtime("app/old"), "-1.500000000");
-    assertEquals(await mtime("app/l"), "77.000000000");
-    assertEquals(await mtime("app"), "1000000000.000000000");
-  }));
+decoderTest(
+  "times are the archive's, to the nanosecond, for files, links and directories",
+  () =>
+    withRoot(async (root) => {
+      const layer = archive().dir("app", { mtime: 1_000_000_000 })
+        .pax({ mtime: "1234567890.123456789" }).file("app/a", "A")
+        .pax({ mtime: "-1.5" }).file("app/old", "A")
+        .symlink("app/l", "a", { mtime: 77 });
+      const outcome = await extractArchives({ layers: [layer.build()], root });
+      assertEquals(outcome.error?.message, undefined);
+      const mtime = async (path: string) => {
+        const args = ["-c", "%.9Y", `${root}/${path}`];
+        const { stdout } = await new Deno.Command("stat", { args }).output();
+        return new TextDecoder().decode(stdout).trim();
+      };
+      assertEquals(await mtime("app/a"), "1234567890.123456789");
+      assertEquals(await mtime("app/old"), "-1.500000000");
+      assertEquals(await mtime("app/l"), "77.000000000");
+      assertEquals(await mtime("app"), "1000000000.000000000");
+    }),
+);
 
 Deno.test("a hard link to nothing is refused with both names", () =>
   withRoot(async (root) => {

@@ -26,14 +26,14 @@ interface CodecStream {
   readonly _writeState: Uint32Array;
 }
 
-/** What one {@linkcode NativeCodec.decode} did. */
+/** What one {@linkcode NodeCodec.decode} did. */
 export interface Step {
   readonly read: number;
   readonly written: number;
 }
 
-/** A native decoder driven synchronously; must be closed. */
-export class NativeCodec {
+/** A decoder of node:zlib driven synchronously; must be closed. */
+export class NodeCodec {
   readonly #handle: CodecHandle;
   readonly #state: Uint32Array;
   #failure: string | undefined;

@@ -1,0 +1,105 @@
+import type { Codec } from "../os/codec.ts";
+import type { FileQueue } from "../os/file.ts";
+import type { NativeDecoder } from "../os/native_decoder.ts";
+import type { Output } from "./decompress.ts";
+import { ArchiveError } from "./error.ts";
+import type { LayerDecoder } from "./layer_decoder.ts";
+import type { Compression } from "./sniff.ts";
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+/** `enum decoded` of helper/codec/inflate.h, from its first error on, in zlib's words. */
+const FIRST_MALFORMED = 3;
+const MALFORMED: readonly string[] = [
+  "there are bytes after the end of the gzip stream",
+  "incorrect header check",
+  "unknown compression method",
+  "unknown header flags set",
+  "header crc mismatch",
+  "invalid block type",
+  "invalid stored block lengths",
+  "too many length or distance symbols",
+  "invalid code lengths set",
+  "invalid bit length repeat",
+  "invalid code -- missing end-of-block",
+  "invalid literal/lengths set",
+  "invalid distances set",
+  "invalid literal/length code",
+  "invalid distance code",
+  "invalid distance too far back",
+  "incorrect data check",
+  "incorrect length check",
+];
+
+/**
+ * Decodes gzip by the executable's own codec, with SHA-256: on a thread that is some megabytes
+ * ahead, so that this one is left with the tar.
+ */
+export class DecoderAhead implements LayerDecoder {
+  readonly compression: Compression = "gzip";
+  readonly #native: NativeDecoder;
+
+  constructor(codec: Codec) {
+    this.#native = codec.decoder();
+  }
+
+  get files(): FileQueue {
+    return this.#native.files;
+  }
+
+  push(chunk: Bytes, output: Output): void {
+    let at = this.#native.give(chunk);
+    this.#handOn(output);
+    while (at < chunk.length) {
+      this.#native.wait();
+      this.#handOn(output);
+      at += this.#native.give(chunk.subarray(at));
+    }
+    this.#requireSuccess();
+  }
+
+  finish(output: Output): void {
+    this.#native.end();
+    try {
+      while (!this.#handOn(output)) this.#native.wait();
+    } catch (error) {
+      while (!this.#handOn(() => {})) this.#native.wait();
+      throw error;
+    }
+    this.#requireSuccess();
+    if (this.#native.incomplete) throw new ArchiveError("unexpected end of file");
+  }
+
+  digest(): string {
+    return `sha256:${this.#native.digest}`;
+  }
+
+  diffId(): string {
+    return `sha256:${this.#native.diffId}`;
+  }
+
+  close(): void {
+    this.#native.close();
+  }
+
+  /** @returns whether it was the last */
+  #handOn(output: Output): boolean {
+    for (;;) {
+      const bytes = this.#native.take();
+      if (bytes === "ended") return true;
+      if (bytes === undefined) break;
+      try {
+        output(bytes);
+      } finally {
+        this.#native.release();
+      }
+    }
+    return false;
+  }
+
+  #requireSuccess(): void {
+    this.#native.files.requireSuccess();
+    const { malformed } = this.#native;
+    if (malformed !== 0) throw new ArchiveError(MALFORMED[malformed - FIRST_MALFORMED]!);
+  }
+}

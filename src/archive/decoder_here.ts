@@ -1,0 +1,74 @@
+import { createHash, type Hash } from "node:crypto";
+import { type Decompressor, detectingDecompressor, type Output } from "./decompress.ts";
+import type { LayerDecoder } from "./layer_decoder.ts";
+import type { Compression } from "./sniff.ts";
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+/** Decodes on this thread, by the runtime's own libraries, whatever the compression. */
+export class DecoderHere implements LayerDecoder {
+  readonly files = undefined;
+  readonly #blob: RunningHash;
+  readonly #tar: RunningHash;
+  readonly #decompressor: Decompressor;
+  #compression: Compression = "none";
+
+  /** @param algorithms of node:crypto */
+  constructor([digest, diffId]: readonly [digest: string, diffId: string]) {
+    this.#blob = new RunningHash(digest);
+    this.#tar = new RunningHash(diffId);
+    this.#decompressor = detectingDecompressor((found) => this.#compression = found);
+  }
+
+  get compression(): Compression {
+    return this.#compression;
+  }
+
+  push(chunk: Bytes, output: Output): void {
+    this.#blob.update(chunk);
+    this.#decompressor.push(chunk, this.#hashed(output));
+  }
+
+  finish(output: Output): void {
+    this.#decompressor.finish(this.#hashed(output));
+  }
+
+  digest(): string {
+    return this.#blob.end();
+  }
+
+  diffId(): string {
+    return this.#tar.end();
+  }
+
+  close(): void {
+    this.#decompressor.close();
+  }
+
+  #hashed(output: Output): Output {
+    return (bytes) => {
+      this.#tar.update(bytes);
+      output(bytes);
+    };
+  }
+}
+
+/** A hash over bytes that pass by. */
+class RunningHash {
+  readonly #algorithm: string;
+  readonly #hash: Hash;
+
+  constructor(algorithm: string) {
+    this.#algorithm = algorithm;
+    this.#hash = createHash(algorithm);
+  }
+
+  update(bytes: Bytes): void {
+    this.#hash.update(bytes);
+  }
+
+  /** `algorithm:hex`; takes no more bytes. */
+  end(): string {
+    return `${this.#algorithm}:${this.#hash.digest("hex")}`;
+  }
+}
