@@ -19,7 +19,7 @@ export interface Decompressor {
 const OUTPUT_SIZE = 256 * 1024;
 
 /** A decompressor for a known compression. */
-export function createDecompressor(compression: Compression): Decompressor {
+function createDecompressor(compression: Compression): Decompressor {
   switch (compression) {
     case "gzip":
       return new Gunzip();
