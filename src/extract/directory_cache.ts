@@ -3,15 +3,22 @@ import { type Directory, NO_DIRECTORY } from "../os/directory.ts";
 import { SystemError } from "../os/libc.ts";
 import { basename, dirname, isWithin } from "./path.ts";
 
-/** Descriptors kept open: enough for the directories that an archive alternates between. */
-const CAPACITY = 64;
+/** Descriptors kept open: enough for a deep path, and for what an archive alternates between. */
+const CAPACITY = 16;
+
+interface Open {
+  readonly path: ByteString;
+  readonly directory: Directory;
+}
 
 /** Open directories of a tree by their path, the least recently used closed first. */
 export class DirectoryCache {
   readonly #root: Directory;
-  /** The least recently used first. */
-  readonly #open = new Map<ByteString, Directory>();
-  #latest: ByteString | undefined;
+  /**
+   * The least recently used first. No Map: one that is old and changes all the time carries what it
+   * held into old memory.
+   */
+  readonly #open: Open[] = [];
 
   /** @param root stays the caller's */
   constructor(root: Directory) {
@@ -21,31 +28,30 @@ export class DirectoryCache {
   /** The directory at a real path; undefined where there is none, or something else, or a link. */
   get(path: ByteString): Directory | undefined {
     if (path === "") return this.#root;
-    const found = this.#open.get(path);
-    if (found !== undefined) {
-      if (path !== this.#latest) {
-        this.#open.delete(path);
-        this.#open.set(path, found);
-        this.#latest = path;
+    const at = this.#indexOf(path);
+    if (at >= 0) {
+      const found = this.#open[at]!;
+      if (at < this.#open.length - 1) {
+        this.#open.splice(at, 1);
+        this.#open.push(found);
       }
-      return found;
+      return found.directory;
     }
     const directory = this.#find(path);
     if (directory === undefined) return undefined;
-    if (this.#open.size >= CAPACITY) {
-      const [oldest, closing] = this.#open.entries().next().value!;
-      closing[Symbol.dispose]();
-      this.#open.delete(oldest);
-    }
-    this.#open.set(path, directory);
-    this.#latest = path;
+    if (this.#open.length >= CAPACITY) this.#open.shift()!.directory[Symbol.dispose]();
+    this.#open.push({ path, directory });
     return directory;
+  }
+
+  #indexOf(path: ByteString): number {
+    return this.#open.findLastIndex((open) => open.path === path);
   }
 
   /** From the directory above where that is open: a chain of directories is not walked each time. */
   #find(path: ByteString): Directory | undefined {
-    const above = this.#open.get(dirname(path));
-    if (above !== undefined) return above.tryChild(basename(path));
+    const above = this.#indexOf(dirname(path));
+    if (above >= 0) return this.#open[above]!.directory.tryChild(basename(path));
     try {
       return this.#root.descend(path);
     } catch (error) {
@@ -56,10 +62,9 @@ export class DirectoryCache {
 
   /** Closes what is at and below a path, which is about to go or to change. */
   forgetBelow(path: ByteString): void {
-    for (const [open, directory] of this.#open) {
-      if (!isWithin(open, path)) continue;
-      directory[Symbol.dispose]();
-      this.#open.delete(open);
+    for (let at = this.#open.length - 1; at >= 0; at--) {
+      if (!isWithin(this.#open[at]!.path, path)) continue;
+      this.#open.splice(at, 1)[0]!.directory[Symbol.dispose]();
     }
   }
 

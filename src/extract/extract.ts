@@ -57,7 +57,8 @@ export interface Extracted {
 /** A layer being read. */
 interface Reading {
   readonly area: LayerArea;
-  readonly result: Promise<LayerResult>;
+  /** Until it is merged: a layer's summary takes memory. */
+  result: Promise<LayerResult> | undefined;
 }
 
 /** A few milliseconds' worth. */
@@ -163,13 +164,14 @@ class Extraction {
       directoryLog,
     });
     // A later layer's failure is heard while earlier ones are still being read.
-    const failed = Promise.all(reading.map(({ result }) => result));
+    const failed = Promise.all(reading.map(async ({ result }) => void await result));
     failed.catch(() => {});
     let files = 0;
     let compressed = 0;
     for (const [i, { area, result }] of reading.entries()) {
       await Promise.race([result, failed]);
-      const { summary, bytes } = await result;
+      const { summary, bytes } = await result!;
+      reading[i]!.result = undefined;
       const layer = { area, summary: summary!, late: late.ofLayer(i) };
       const way = await this.#applyLayer(merged, i, layer);
       reportLayer(this.#options.log, layers[i]!, { summary, bytes }, way);

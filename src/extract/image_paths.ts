@@ -2,17 +2,16 @@ import { ArchiveError } from "../archive/error.ts";
 import { type ByteString, fromByteString } from "../bytes.ts";
 import type { Owner, Time } from "../os/metadata.ts";
 import { dirname, isWithin, join } from "./path.ts";
+import type { PathSet } from "./path_set.ts";
 
 /** As many as the kernel follows on one path, with room for images' own chains. */
 const MAX_FOLLOWED = 255;
 /** Symbolic links outside the allowed paths that are remembered: far more than any image has. */
 const MAX_LEFT_OUT_LINKS = 262_144;
 
-/** A symbolic link that is not on disk. */
-export interface LeftOutLink {
+/** A symbolic link that is not on disk, with its owner and its modification time: flat, for there can be many. */
+export interface LeftOutLink extends Owner, Time {
   readonly target: ByteString;
-  readonly owner: Owner;
-  readonly mtime: Time;
 }
 
 /**
@@ -83,6 +82,11 @@ export class ImagePaths {
     if (this.#leftOut.size === 0) return false;
     for (let at = path; at !== ""; at = dirname(at)) if (this.#leftOut.has(at)) return true;
     return false;
+  }
+
+  /** Whether any left-out link is at one of these paths. */
+  anyAmong(paths: PathSet): boolean {
+    return this.#leftOut.keys().some((link) => paths.has(link));
   }
 
   /** The left-out symbolic link at a real path. */

@@ -145,8 +145,8 @@ export class LateFiles {
     if (name === undefined) {
       name = this.#newName("symlink");
       this.#directory.symlink(link.target, name);
-      this.#directory.utimes(name, link.mtime);
-      if (this.#chowns) this.#directory.chown(name, link.owner);
+      this.#directory.utimes(name, link);
+      if (this.#chowns) this.#directory.chown(name, link);
       this.#symlinks.set(link, name);
     }
     return { directory: this.#directory, name };

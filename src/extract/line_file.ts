@@ -1,8 +1,8 @@
 import type { FileReader, FileWriter } from "../os/file.ts";
 
-/** Characters gathered before they are written: more would outlive their time in young memory. */
-const WRITE_AT = 4 * 1024;
-const READ_SIZE = 64 * 1024;
+/** Characters gathered or split at once: more would outlive their time in young memory. */
+const WRITE_AT = 1024;
+const READ_SIZE = 8 * 1024;
 
 const encoder = new TextEncoder();
 

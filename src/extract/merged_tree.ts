@@ -119,7 +119,7 @@ export class MergedTree {
     const { directories, matterHere } = this.#layer.summary.leftOutEntries;
     if (matterHere || directories === undefined) return true;
     if (this.#layer.late.remembers || this.#leftOutNodes.size > 0) return true;
-    return directories.some((directory) => this.#paths.mayMatter(directory));
+    return this.#paths.mayLeadTo(new PathSet(directories));
   }
 
   /** @throws {ArchiveError} for what no engine could make; {@linkcode SystemError} */
@@ -217,7 +217,7 @@ export class MergedTree {
     if (node === undefined || node.type === "directory") return undefined;
     this.#layer.late.keep(path, directory!, name);
     if (node.type !== "symlink") return undefined;
-    return { target: directory!.readlink(name), owner: node, mtime: node.mtime };
+    return nodeAsLink({ directory: directory!, name });
   }
 
   /** Where a record's node waits. */
@@ -327,14 +327,14 @@ export class MergedTree {
 }
 
 function nodeAsLink({ directory, name }: LateNode): LeftOutLink {
-  const node = directory.stat(name)!;
-  return { target: directory.readlink(name), owner: node, mtime: node.mtime };
+  const { uid, gid, mtime } = directory.stat(name)!;
+  return { target: directory.readlink(name), uid, gid, ...mtime };
 }
 
 function leftOutLink(
   [, , target, uid, gid, seconds, nanoseconds]: RecordOf<typeof LEFT_OUT_SYMLINK>,
 ): LeftOutLink {
-  return { target, owner: { uid, gid }, mtime: { seconds, nanoseconds } };
+  return { target, uid, gid, seconds, nanoseconds };
 }
 
 /** A device in an application's directories is a mistake; thousands of them are an attack. */

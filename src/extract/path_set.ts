@@ -5,27 +5,52 @@ import type { ByteString } from "../bytes.ts";
  * count as one, which an image could only use against itself.
  */
 export class PathSet {
-  #slots = new Float64Array(1024);
+  #slots: Float64Array<ArrayBuffer>;
   #size = 0;
 
-  add(path: ByteString): void {
+  /** @param slots another one's, to be read only. @default an empty set */
+  constructor(slots = new Float64Array(1024)) {
+    this.#slots = slots;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** All there is to know of the set, as another isolate can be told it. */
+  get slots(): Float64Array<ArrayBuffer> {
+    return this.#slots;
+  }
+
+  /** @returns whether it was not in the set */
+  add(path: ByteString): boolean {
     if (2 * (this.#size + 1) > this.#slots.length) this.#grow();
-    if (insert(this.#slots, hash(path))) this.#size++;
+    const added = insert(this.#slots, hash(path));
+    if (added) this.#size++;
+    return added;
   }
 
   has(path: ByteString): boolean {
-    const value = hash(path);
-    const mask = this.#slots.length - 1;
-    for (let at = value & mask;; at = (at + 1) & mask) {
-      if (this.#slots[at] === value) return true;
-      if (this.#slots[at] === 0) return false;
-    }
+    return find(this.#slots, hash(path));
+  }
+
+  /** Whether a path is in both. */
+  meets(other: PathSet): boolean {
+    return other.#slots.some((value) => value !== 0 && find(this.#slots, value));
   }
 
   #grow(): void {
     const grown = new Float64Array(this.#slots.length * 2);
     for (const value of this.#slots) if (value !== 0) insert(grown, value);
     this.#slots = grown;
+  }
+}
+
+function find(slots: Float64Array, value: number): boolean {
+  const mask = slots.length - 1;
+  for (let at = value & mask;; at = (at + 1) & mask) {
+    if (slots[at] === value) return true;
+    if (slots[at] === 0) return false;
   }
 }
 

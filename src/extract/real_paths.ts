@@ -2,6 +2,7 @@ import type { ByteString } from "../bytes.ts";
 import type { Allowlist } from "./allowlist.ts";
 import { ImagePaths, type LeftOutLink } from "./image_paths.ts";
 import { basename, dirname, isWithin, join } from "./path.ts";
+import type { PathSet } from "./path_set.ts";
 import type { StagedTree } from "./staged_tree.ts";
 
 /**
@@ -40,9 +41,9 @@ export class RealPaths {
     return this.#links.resolve(path);
   }
 
-  /** Whether what is below a directory that is left out could lie inside, by name or by a link. */
-  mayMatter(directory: ByteString): boolean {
-    return this.#links.mayLead(directory) || this.#passesInside(directory);
+  /** Whether any left-out link is among these paths. */
+  mayLeadTo(paths: PathSet): boolean {
+    return this.#links.anyAmong(paths);
   }
 
   /** A left-out link is or was on the way to something allowed: names may not be where they seem. */

@@ -2,10 +2,11 @@ import type { ByteString } from "../bytes.ts";
 import type { Directory } from "../os/directory.ts";
 import { LineWriter, readLines } from "./line_file.ts";
 import { dirname } from "./path.ts";
+import { PathSet } from "./path_set.ts";
 import { LEFT_OUT_SYMLINK, LINK, type Record } from "./record.ts";
 
 /** Directories of left-out entries that are told apart; with more, all are looked at. */
-const MAX_DIRECTORIES = 16_384;
+const MAX_DIRECTORIES = 32_768;
 
 /**
  * The logs of a layer, kept apart since most layers are merged without reading the large ones:
@@ -18,9 +19,15 @@ export const RECORD_KINDS: readonly RecordKind[] = ["left-out", "named", "other"
 
 /** What a layer's left-out entries could matter to, known without reading them. */
 export interface LeftOutSummary {
-  /** Directories they are in, or are; undefined: too many to name. */
-  readonly directories: readonly ByteString[] | undefined;
-  /** The layer itself has something they may matter to: a link that leads out, or one on their way. */
+  /**
+   * The directories they are in, or are, and all above those, as {@linkcode PathSet.slots}; undefined:
+   * too many to tell apart.
+   */
+  readonly directories: Float64Array<ArrayBuffer> | undefined;
+  /**
+   * They matter by what the layer itself says: a link of its own leads out or lies on their way, or
+   * they lie below something that is extracted.
+   */
   readonly matterHere: boolean;
 }
 
@@ -32,10 +39,11 @@ export class RecordWriter {
   readonly #logs: Readonly<{ [Kind in RecordKind]: LineWriter }>;
   readonly #isInside: (path: ByteString) => boolean;
   #count = 0;
-  #directories: Set<ByteString> | undefined = new Set();
+  #directories: PathSet | undefined = new PathSet();
   #lastDirectory: ByteString | undefined;
-  readonly #links = new Set<ByteString>();
-  #linksOut = false;
+  /** Left-out symbolic links. */
+  readonly #links = new PathSet();
+  #matter = false;
 
   /**
    * @param directory takes the logs
@@ -50,7 +58,7 @@ export class RecordWriter {
   append(kind: "named" | "other", record: Record): void {
     this.#append(kind, record);
     if (record[0] === LINK) {
-      this.#linksOut ||= !this.#isInside(record[1]) || !this.#isInside(record[2]);
+      this.#matter ||= !this.#isInside(record[1]) || !this.#isInside(record[2]);
     } else if (record[0] === LEFT_OUT_SYMLINK && this.#links.size < MAX_DIRECTORIES) {
       this.#links.add(record[1]);
       this.#addDirectory(dirname(record[1]));
@@ -65,10 +73,9 @@ export class RecordWriter {
 
   close(): LeftOutSummary {
     for (const kind of RECORD_KINDS) this.#logs[kind].close();
-    const directories = this.#directories === undefined ? undefined : [...this.#directories];
     const onTheWay = this.#links.size === MAX_DIRECTORIES ||
-      directories?.some((directory) => this.#passesLink(directory)) === true;
-    return { directories, matterHere: this.#linksOut || onTheWay };
+      this.#directories?.meets(this.#links) === true;
+    return { directories: this.#directories?.slots, matterHere: this.#matter || onTheWay };
   }
 
   #append(kind: RecordKind, record: Record): void {
@@ -78,13 +85,10 @@ export class RecordWriter {
   #addDirectory(directory: ByteString): void {
     if (directory === this.#lastDirectory) return;
     this.#lastDirectory = directory;
-    this.#directories?.add(directory);
-    if (this.#directories?.size === MAX_DIRECTORIES) this.#directories = undefined;
-  }
-
-  #passesLink(directory: ByteString): boolean {
-    for (let at = directory; at !== ""; at = dirname(at)) if (this.#links.has(at)) return true;
-    return false;
+    for (let at = directory; at !== "" && this.#directories?.add(at) === true; at = dirname(at)) {
+      this.#matter ||= this.#isInside(at);
+      if (this.#directories.size === MAX_DIRECTORIES) this.#directories = undefined;
+    }
   }
 }
 
