@@ -35,7 +35,8 @@ void decoder_begin(struct decoder *decoder, bool has_thread)
 	atomic_init(&decoder->closed, 0);
 	atomic_init(&decoder->ended, 0);
 	atomic_init(&decoder->given, 0);
-	atomic_init(&decoder->taken, 0);
+	atomic_init(&decoder->decoded, 0);
+	atomic_init(&decoder->digested, 0);
 	atomic_init(&decoder->made, 0);
 	atomic_init(&decoder->hashed, 0);
 	atomic_init(&decoder->released, 0);
@@ -57,41 +58,77 @@ static bool has_free_slot(struct decoder *decoder)
 	       made - atomic_load(&decoder->written) < DECODER_SLOTS;
 }
 
-/* Decodes up to `size` bytes into the next slot; gives how many were taken. */
-static uint64_t decode(struct decoder *decoder, const uint8_t *in, uint64_t size)
+/* Decodes what there is of the blob, or a part, into the next slot. */
+static void decode(struct decoder *decoder)
 {
 	struct gunzip *gunzip = &decoder->gunzip;
+	uint64_t decoded = atomic_load(&decoder->decoded);
+	uint64_t at = decoded % DECODER_INPUT;
+	uint64_t size = atomic_load(&decoder->given) - decoded;
 	uint32_t slot = atomic_load(&decoder->made) % DECODER_SLOTS;
-	uint32_t stopped = gunzip_run(gunzip, in, size, decoder->output[slot],
+
+	if (size > DECODER_INPUT - at)
+		size = DECODER_INPUT - at;
+	uint32_t stopped = gunzip_run(gunzip, decoder->input + at, size, decoder->output[slot],
 				      sizeof(decoder->output[slot]));
 
 	decoder->has_more = stopped == DECODED_NEEDS_OUTPUT;
 	if (stopped > DECODED_END) {
-		/* The rest is hashed all the same: a wrong digest explains a malformed stream. */
 		decoder->malformed = stopped;
-		return size;
+		return;
 	}
-	if (gunzip->given > 0) {
-		decoder->output_size[slot] = (uint32_t)gunzip->given;
+	decoder->output_size[slot] = (uint32_t)gunzip->given;
+	decoder->decoded_from[slot] = decoded + gunzip->taken;
+	/* In this order: what an output was decoded from is decoded. */
+	atomic_store(&decoder->decoded, decoded + gunzip->taken);
+	if (gunzip->given > 0)
 		atomic_fetch_add(&decoder->made, 1);
-	}
-	return gunzip->taken;
 }
 
-/* Hashes the next output; false: there is none, or the other side is at it. */
+/* Hashes a part of the tar, with the blob up to what it was decoded from. */
+static void hash_both(struct decoder *decoder, uint64_t blob_end, const uint8_t *tar, size_t tar_size)
+{
+	uint64_t digested = atomic_load(&decoder->digested);
+
+	while (digested < blob_end) {
+		uint64_t at = digested % DECODER_INPUT;
+		uint64_t size = blob_end - digested;
+
+		if (size > DECODER_INPUT - at)
+			size = DECODER_INPUT - at;
+		size_t part = tar_size < size ? tar_size : size;
+
+		sha256_update_two(&decoder->blob_hash, decoder->input + at, size,
+				  &decoder->tar_hash, tar, part);
+		digested += size;
+		tar += part;
+		tar_size -= part;
+	}
+	sha256_update(&decoder->tar_hash, tar, tar_size);
+	atomic_store(&decoder->digested, digested);
+}
+
+/*
+ * Hashes the next output with its part of the blob, or what of the blob gives none; false: there is
+ * nothing, or the other side is at it.
+ */
 static bool hash(struct decoder *decoder)
 {
-	uint32_t hashed = atomic_load(&decoder->hashed);
-	uint32_t slot;
+	bool is_hashed = atomic_load(&decoder->hashed) == atomic_load(&decoder->made) &&
+			 atomic_load(&decoder->digested) == atomic_load(&decoder->decoded);
 
-	if (hashed == atomic_load(&decoder->made) || atomic_exchange(&decoder->hashing, 1))
+	if (is_hashed || atomic_exchange(&decoder->hashing, 1))
 		return false;
 	/* The other side may have hashed it just before. */
-	hashed = atomic_load(&decoder->hashed);
-	if (hashed != atomic_load(&decoder->made)) {
-		slot = hashed % DECODER_SLOTS;
-		sha256_update(&decoder->tar_hash, decoder->output[slot] + WINDOW,
-			      decoder->output_size[slot]);
+	uint32_t hashed = atomic_load(&decoder->hashed);
+
+	if (hashed == atomic_load(&decoder->made)) {
+		hash_both(decoder, atomic_load(&decoder->decoded), NULL, 0);
+	} else {
+		uint32_t slot = hashed % DECODER_SLOTS;
+
+		hash_both(decoder, decoder->decoded_from[slot], decoder->output[slot] + WINDOW,
+			  decoder->output_size[slot]);
 		atomic_store(&decoder->hashed, hashed + 1);
 	}
 	atomic_store(&decoder->hashing, 0);
@@ -120,7 +157,8 @@ static bool is_done(struct decoder *decoder)
 {
 	uint32_t made = atomic_load(&decoder->made);
 
-	return atomic_load(&decoder->hashed) == made && atomic_load(&decoder->written) == made;
+	return atomic_load(&decoder->hashed) == made && atomic_load(&decoder->written) == made &&
+	       atomic_load(&decoder->digested) == atomic_load(&decoder->decoded);
 }
 
 static void end(struct decoder *decoder)
@@ -139,21 +177,16 @@ static bool work(struct decoder *decoder)
 {
 	/* In this order: what was given before it was closed is seen. */
 	bool closed = atomic_load(&decoder->closed);
-	uint64_t taken = atomic_load(&decoder->taken);
-	uint64_t size = atomic_load(&decoder->given) - taken;
-	uint64_t at = taken % DECODER_INPUT;
-	const uint8_t *in = decoder->input + at;
+	uint64_t given = atomic_load(&decoder->given);
+	bool has_input = given != atomic_load(&decoder->decoded);
 
-	if (size > DECODER_INPUT - at)
-		size = DECODER_INPUT - at;
-	if (size > 0 || decoder->has_more) {
-		if (!decoder->malformed) {
-			if (!has_free_slot(decoder))
-				return write_out(decoder) || hash(decoder);
-			size = decode(decoder, in, size);
-		}
-		sha256_update(&decoder->blob_hash, in, size);
-		atomic_store(&decoder->taken, taken + size);
+	if (decoder->malformed && has_input) {
+		/* The rest is hashed all the same: a wrong digest explains a malformed stream. */
+		atomic_store(&decoder->decoded, given);
+	} else if (has_input || decoder->has_more) {
+		if (!has_free_slot(decoder))
+			return write_out(decoder) || hash(decoder);
+		decode(decoder);
 	} else if (!write_out(decoder) && !hash(decoder)) {
 		if (!closed || !is_done(decoder))
 			return false;
@@ -182,7 +215,7 @@ void decoder_work(struct decoder *decoder)
 uint64_t decoder_give(struct decoder *decoder, const uint8_t *bytes, uint64_t size)
 {
 	uint64_t given = atomic_load(&decoder->given);
-	uint64_t room = DECODER_INPUT - (given - atomic_load(&decoder->taken));
+	uint64_t room = DECODER_INPUT - (given - atomic_load(&decoder->digested));
 	uint64_t at = given % DECODER_INPUT;
 
 	if (size > room)
@@ -244,7 +277,8 @@ void decoder_wait(struct decoder *decoder)
 {
 	uint32_t changes = atomic_load(&decoder->owner.changes);
 	bool has_room = !atomic_load(&decoder->closed) &&
-			atomic_load(&decoder->given) - atomic_load(&decoder->taken) < DECODER_INPUT;
+			atomic_load(&decoder->given) - atomic_load(&decoder->digested) <
+				DECODER_INPUT;
 
 	if (has_room || decoder_take(decoder) != DECODER_NOTHING)
 		return;

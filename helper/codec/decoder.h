@@ -88,25 +88,29 @@ struct decoder {
 	/* No more input comes; and everything that came has been decoded. */
 	_Atomic uint32_t closed;
 	_Atomic uint32_t ended;
+	/* Bytes of the blob: given, decoded, and hashed, which frees their place. */
 	_Atomic uint64_t given;
-	_Atomic uint64_t taken;
+	_Atomic uint64_t decoded;
+	_Atomic uint64_t digested;
 	/*
-	 * Outputs, counted from the first: decoded, hashed, released by the owner with what is to be
-	 * written of them, and written. A slot is free again when it was hashed and written.
+	 * Outputs, counted from the first: decoded, hashed with what they were decoded from, released by
+	 * the owner with what is to be written of them, and written. A slot is free again when it was
+	 * hashed and written.
 	 */
 	_Atomic uint32_t made;
 	_Atomic uint32_t hashed;
 	_Atomic uint32_t released;
 	_Atomic uint32_t written;
+	uint64_t decoded_from[DECODER_SLOTS]; /* how far into the blob */
 	uint32_t file_op_count[DECODER_SLOTS];
 	/* Whoever has nothing better to do hashes or writes: the one that sets this. */
 	_Atomic uint32_t hashing;
 	_Atomic uint32_t writing;
+	struct sha256 blob_hash;
 	struct sha256 tar_hash;
 
 	/* Of the one who decodes. */
 	bool has_more; /* the last output was full: there may be more without more input */
-	struct sha256 blob_hash;
 	struct gunzip gunzip;
 
 	uint8_t input[DECODER_INPUT];

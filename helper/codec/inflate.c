@@ -351,7 +351,8 @@ static inline void copy_match(uint8_t *to, uint32_t length, uint32_t distance)
 #define DROP(count)                                                                                \
 	do {                                                                                       \
 		unsigned dropped = (count);                                                        \
-		bits >>= dropped;                                                                  \
+		/* The machine's shifts take the low six bits by themselves. */                     \
+		bits >>= dropped & 63;                                                             \
 		bit_count -= dropped;                                                              \
 	} while (0)
 #define NEXT_LITERAL() literal_table[low_bits(bits, LITERAL_BITS)]
@@ -421,8 +422,9 @@ static inline __attribute__((always_inline)) enum decoded fast_symbols(struct in
 				  (low_bits(bits, entry_bits(entry)) >> entry_codeword(entry));
 
 		DROP(entry_bits(entry));
-		REFILL();
+		/* At least 14 bits are left: the table is not made to wait for the refill. */
 		entry = distance_table[low_bits(bits, DISTANCE_BITS)];
+		REFILL();
 		if (entry & ENTRY_OTHER) {
 			if (entry & ENTRY_LINK) {
 				DROP(DISTANCE_BITS);

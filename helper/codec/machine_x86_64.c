@@ -17,62 +17,99 @@ bool machine_suffices(void)
 	return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & seventh) == seventh;
 }
 
-/* Four rounds with the message words `words`; on to the next four words where they are needed. */
-#define ROUNDS(words, i)                                                                           \
-	do {                                                                                       \
-		__m128i added = _mm_add_epi32(                                                     \
-			words, _mm_loadu_si128((const __m128i *)&SHA256_CONSTANTS[4 * (i)]));      \
-		cdgh = _mm_sha256rnds2_epu32(cdgh, abef, added);                                   \
-		abef = _mm_sha256rnds2_epu32(abef, cdgh, _mm_shuffle_epi32(added, 0x0e));          \
-	} while (0)
-/* Replaces the oldest four of the last sixteen message words, in `w0`, by the next four. */
-#define SCHEDULE(w0, w1, w2, w3)                                                                   \
-	(w0 = _mm_sha256msg2_epu32(_mm_add_epi32(_mm_sha256msg1_epu32(w0, w1),                     \
-						 _mm_alignr_epi8(w3, w2, 4)),                      \
-				   w3))
+#define TARGET_SHA __attribute__((target("sha,ssse3,sse4.1")))
+#define TARGET_SHA_INLINE __attribute__((target("sha,ssse3,sse4.1"), always_inline)) static inline
 
-__attribute__((target("sha,ssse3,sse4.1"))) void sha256_blocks(uint32_t *state,
-							       const uint8_t *bytes, size_t count)
+/* A hash on its way through blocks. */
+struct lane {
+	/* As the instructions want them: a, b, e, f in one register and c, d, g, h in the other. */
+	__m128i abef;
+	__m128i cdgh;
+	/* The last sixteen words of the message. */
+	__m128i words[4];
+};
+
+#define LANES _Pragma("GCC unroll 2") for (unsigned lane = 0; lane < lanes; lane++)
+
+TARGET_SHA_INLINE void load_state(struct lane *hash, const uint32_t *state)
 {
-	const __m128i big_endian = _mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203);
-	__m128i *halves = (__m128i *)state;
-	/* The instructions want a, b, e, f in one register and c, d, g, h in the other. */
+	const __m128i *halves = (const __m128i *)state;
 	__m128i badc = _mm_shuffle_epi32(_mm_loadu_si128(halves), 0xb1);
 	__m128i hgfe = _mm_shuffle_epi32(_mm_loadu_si128(halves + 1), 0x1b);
-	__m128i abef = _mm_alignr_epi8(badc, hgfe, 8);
-	__m128i cdgh = _mm_blend_epi16(hgfe, badc, 0xf0);
 
-	for (; count > 0; count--, bytes += SHA256_BLOCK) {
-		const __m128i *block = (const __m128i *)bytes;
-		const __m128i abef_before = abef;
-		const __m128i cdgh_before = cdgh;
-		__m128i w0 = _mm_shuffle_epi8(_mm_loadu_si128(block), big_endian);
-		__m128i w1 = _mm_shuffle_epi8(_mm_loadu_si128(block + 1), big_endian);
-		__m128i w2 = _mm_shuffle_epi8(_mm_loadu_si128(block + 2), big_endian);
-		__m128i w3 = _mm_shuffle_epi8(_mm_loadu_si128(block + 3), big_endian);
+	hash->abef = _mm_alignr_epi8(badc, hgfe, 8);
+	hash->cdgh = _mm_blend_epi16(hgfe, badc, 0xf0);
+}
 
-		ROUNDS(w0, 0);
-		ROUNDS(w1, 1);
-		ROUNDS(w2, 2);
-		ROUNDS(w3, 3);
-		for (unsigned i = 4; i < 16; i += 4) {
-			SCHEDULE(w0, w1, w2, w3);
-			ROUNDS(w0, i);
-			SCHEDULE(w1, w2, w3, w0);
-			ROUNDS(w1, i + 1);
-			SCHEDULE(w2, w3, w0, w1);
-			ROUNDS(w2, i + 2);
-			SCHEDULE(w3, w0, w1, w2);
-			ROUNDS(w3, i + 3);
-		}
-		abef = _mm_add_epi32(abef, abef_before);
-		cdgh = _mm_add_epi32(cdgh, cdgh_before);
-	}
-	__m128i feba = _mm_shuffle_epi32(abef, 0x1b);
-	__m128i dchg = _mm_shuffle_epi32(cdgh, 0xb1);
+TARGET_SHA_INLINE void store_state(const struct lane *hash, uint32_t *state)
+{
+	__m128i *halves = (__m128i *)state;
+	__m128i feba = _mm_shuffle_epi32(hash->abef, 0x1b);
+	__m128i dchg = _mm_shuffle_epi32(hash->cdgh, 0xb1);
 
 	_mm_storeu_si128(halves, _mm_blend_epi16(feba, dchg, 0xf0));
 	_mm_storeu_si128(halves + 1, _mm_alignr_epi8(dchg, feba, 8));
+}
+
+/* Four rounds: with four words, which are replaced by those four times on where they are needed. */
+TARGET_SHA_INLINE void rounds(struct lane *hash, unsigned i)
+{
+	__m128i *w0 = &hash->words[i % 4];
+	__m128i w1 = hash->words[(i + 1) % 4];
+	__m128i w2 = hash->words[(i + 2) % 4];
+	__m128i w3 = hash->words[(i + 3) % 4];
+	__m128i added = _mm_add_epi32(
+		*w0, _mm_loadu_si128((const __m128i *)&SHA256_CONSTANTS[4 * i]));
+
+	hash->cdgh = _mm_sha256rnds2_epu32(hash->cdgh, hash->abef, added);
+	hash->abef = _mm_sha256rnds2_epu32(hash->abef, hash->cdgh, _mm_shuffle_epi32(added, 0x0e));
+	if (i < 12)
+		*w0 = _mm_sha256msg2_epu32(_mm_add_epi32(_mm_sha256msg1_epu32(*w0, w1),
+							 _mm_alignr_epi8(w3, w2, 4)),
+					   w3);
+}
+
+/* Hashes blocks of one message, or of two in turn; `lanes` is a constant where this is inlined. */
+TARGET_SHA_INLINE void hash_blocks(unsigned lanes, uint32_t *const *state,
+				   const uint8_t *const *bytes, size_t count)
+{
+	const __m128i big_endian = _mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203);
+	struct lane hash[2];
+
+	LANES load_state(&hash[lane], state[lane]);
+	for (size_t at = 0; at < count; at++) {
+		struct lane before[2];
+
+		LANES {
+			const __m128i *block = (const __m128i *)(bytes[lane] + at * SHA256_BLOCK);
+
+			before[lane] = hash[lane];
+			_Pragma("GCC unroll 4") for (unsigned i = 0; i < 4; i++)
+				hash[lane].words[i] =
+					_mm_shuffle_epi8(_mm_loadu_si128(block + i), big_endian);
+		}
+		_Pragma("GCC unroll 16") for (unsigned i = 0; i < 16; i++)
+			LANES rounds(&hash[lane], i);
+		LANES {
+			hash[lane].abef = _mm_add_epi32(hash[lane].abef, before[lane].abef);
+			hash[lane].cdgh = _mm_add_epi32(hash[lane].cdgh, before[lane].cdgh);
+		}
+	}
+	LANES store_state(&hash[lane], state[lane]);
+}
+
+TARGET_SHA void sha256_blocks(uint32_t *state, const uint8_t *bytes, size_t count)
+{
+	hash_blocks(1, &state, &bytes, count);
+}
+
+TARGET_SHA void sha256_blocks_two(uint32_t *state, const uint8_t *bytes, uint32_t *other,
+				  const uint8_t *other_bytes, size_t count)
+{
+	uint32_t *const states[] = { state, other };
+	const uint8_t *const both[] = { bytes, other_bytes };
+
+	hash_blocks(2, states, both, count);
 }
 
 /* One table of a nibble's checks suffices for the few bytes that no vector holds. */

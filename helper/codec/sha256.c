@@ -25,23 +25,52 @@ void sha256_begin(struct sha256 *hash)
 	hash->size = 0;
 }
 
-void sha256_update(struct sha256 *hash, const uint8_t *bytes, size_t size)
+/* Takes what completes a block that was begun; gives how much that is. */
+static size_t complete_block(struct sha256 *hash, const uint8_t *bytes, size_t size)
 {
 	size_t held = hash->size % SHA256_BLOCK;
 
+	if (held == 0)
+		return 0;
+	if (size > SHA256_BLOCK - held)
+		size = SHA256_BLOCK - held;
+	copy_bytes(hash->rest + held, bytes, size);
 	hash->size += size;
-	if (held > 0) {
-		size_t part = SHA256_BLOCK - held < size ? SHA256_BLOCK - held : size;
-
-		copy_bytes(hash->rest + held, bytes, part);
-		if (held + part < SHA256_BLOCK)
-			return;
+	if (held + size == SHA256_BLOCK)
 		sha256_blocks(hash->state, hash->rest, 1);
-		bytes += part;
-		size -= part;
-	}
+	return size;
+}
+
+void sha256_update(struct sha256 *hash, const uint8_t *bytes, size_t size)
+{
+	size_t part = complete_block(hash, bytes, size);
+
+	bytes += part;
+	size -= part;
+	if (size == 0)
+		return;
+	hash->size += size;
 	sha256_blocks(hash->state, bytes, size / SHA256_BLOCK);
 	copy_bytes(hash->rest, bytes + size / SHA256_BLOCK * SHA256_BLOCK, size % SHA256_BLOCK);
+}
+
+void sha256_update_two(struct sha256 *hash, const uint8_t *bytes, size_t size, struct sha256 *other,
+		       const uint8_t *other_bytes, size_t other_size)
+{
+	size_t part = complete_block(hash, bytes, size);
+	size_t other_part = complete_block(other, other_bytes, other_size);
+	size_t left = size - part;
+	size_t other_left = other_size - other_part;
+	size_t blocks = (left < other_left ? left : other_left) / SHA256_BLOCK;
+
+	/* Where there is a whole block left of both, both begin at one. */
+	sha256_blocks_two(hash->state, bytes + part, other->state, other_bytes + other_part, blocks);
+	hash->size += blocks * SHA256_BLOCK;
+	other->size += blocks * SHA256_BLOCK;
+	part += blocks * SHA256_BLOCK;
+	other_part += blocks * SHA256_BLOCK;
+	sha256_update(hash, bytes + part, size - part);
+	sha256_update(other, other_bytes + other_part, other_size - other_part);
 }
 
 void sha256_end(struct sha256 *hash, uint8_t *digest)
