@@ -22,12 +22,15 @@ export interface Lane {
 export class OwnLane implements Lane {
   readonly #setup: LayerSetup;
   readonly #store: ImageStore;
+  readonly #next: () => LayerTask | undefined;
   readonly #abort = new AbortController();
   #reader: Promise<LayerReader> | undefined;
 
-  constructor(setup: LayerSetup, store: ImageStore) {
+  /** @param next the task this lane will have after the one it has, as far as that is known */
+  constructor(setup: LayerSetup, store: ImageStore, next: () => LayerTask | undefined) {
     this.#setup = setup;
     this.#store = store;
+    this.#next = next;
   }
 
   async run(task: LayerTask): Promise<LayerResult> {
@@ -39,8 +42,18 @@ export class OwnLane implements Lane {
 
   async #load(): Promise<LayerReader> {
     const { layerReader } = await import("./layer_reader.ts");
-    const options = { store: this.#store, threads: true, signal: this.#abort.signal };
-    return layerReader(this.#setup, options);
+    return layerReader(this.#setup, {
+      store: this.#store,
+      threads: true,
+      onNearEnd: () => this.#askAhead(),
+      signal: this.#abort.signal,
+    });
+  }
+
+  /** The registry answers while the end of the layer before is being read. */
+  #askAhead(): void {
+    const next = this.#next();
+    if (next !== undefined) this.#store.ahead(next.layer.blob);
   }
 
   end(reason: unknown): void {

@@ -36,7 +36,8 @@ export class LayerPool implements Disposable {
   begin(setup: LayerSetup, store: ImageStore): void {
     for (const worker of this.#workers) worker.begin(setup);
     // The Workers have loaded by now.
-    this.#lanes = [...this.#workers, new OwnLane(setup, store)];
+    const next = () => this.#workers.length === 0 ? this.#queue[0]?.task : undefined;
+    this.#lanes = [...this.#workers, new OwnLane(setup, store, next)];
     this.#idle.push(...this.#lanes);
   }
 

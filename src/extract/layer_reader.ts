@@ -18,6 +18,8 @@ export interface LayerReaderOptions {
   readonly store: ImageStore;
   /** Whether the codec may work on the runtime's threads, beside this isolate. */
   readonly threads: boolean;
+  /** Called when a layer is soon read: what is to come next may be asked for. */
+  readonly onNearEnd?: () => void;
   /** Its abort ends a task before it takes another chunk: nothing is written after it. */
   readonly signal?: AbortSignal;
 }
@@ -25,7 +27,7 @@ export interface LayerReaderOptions {
 /** A reader in this isolate. */
 export function layerReader(
   setup: LayerSetup,
-  { store, threads, signal }: LayerReaderOptions,
+  { store, threads, onNearEnd, signal }: LayerReaderOptions,
 ): LayerReader {
   const allowlist = new Allowlist(setup.paths);
   const { ownership, limits } = setup;
@@ -43,7 +45,7 @@ export function layerReader(
     let sink: LayerSink | undefined;
     const handler = (queue: FileQueue | undefined) =>
       sink = new LayerSink({ area, allowlist, ownership, meter, queue });
-    const options = { handler, limits, meter, codec, signal };
+    const options = { handler, limits, meter, codec, onNearEnd, signal };
     const bytes = await readLayer(task.layer, blob, options);
     return { bytes, summary: sink?.close() };
   };

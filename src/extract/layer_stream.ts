@@ -28,9 +28,14 @@ export interface ReadOptions {
   readonly meter: Meter | undefined;
   /** Decodes what it can; without one the runtime does. */
   readonly codec: Codec | undefined;
+  /** Called once, when only little of the blob is still to come. */
+  readonly onNearEnd?: (() => void) | undefined;
   /** Its abort ends the reading, with its reason, before another chunk is taken. */
   readonly signal: AbortSignal | undefined;
 }
+
+/** Bytes of a blob that take longer to handle than it takes a registry to answer. */
+const NEAR_END = 2 * 1024 * 1024;
 
 /**
  * The whole way of a layer's bytes, each handled once: blob, size and digest, decompression, diff
@@ -42,13 +47,14 @@ export interface ReadOptions {
 export async function readLayer(
   layer: Layer,
   blob: AsyncIterable<Uint8Array>,
-  { handler, limits, meter, codec, signal }: ReadOptions,
+  { handler, limits, meter, codec, onNearEnd, signal }: ReadOptions,
 ): Promise<LayerBytes> {
   const algorithms = [digestAlgorithm(layer.blob.digest), digestAlgorithm(layer.diffId)] as const;
   let tar: TarReader | undefined;
   let decoder: LayerDecoder | undefined;
   let compressed = 0;
   let unpacked = 0;
+  let isNearEnd = false;
   const open = async (head: Uint8Array): Promise<LayerDecoder> => {
     const opened = await layerDecoder({ head, algorithms, codec });
     tar = new TarReader(handler(opened.files), limits);
@@ -66,6 +72,10 @@ export async function readLayer(
       compressed += chunk.length;
       if (compressed > layer.blob.size) {
         throw new ArchiveError(`the blob is larger than the ${layer.blob.size} bytes it should be`);
+      }
+      if (!isNearEnd && layer.blob.size - compressed <= NEAR_END) {
+        isNearEnd = true;
+        onNearEnd?.();
       }
       decoder.push(chunk as Uint8Array<ArrayBuffer>, output);
     }

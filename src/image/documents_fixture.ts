@@ -75,6 +75,8 @@ export class Documents implements ImageStore {
     return Promise.resolve({ mediaType: "", digest: digest as Digest, bytes });
   }
 
+  ahead(): void {}
+
   async *blob({ digest }: { digest: string }): AsyncGenerator<Uint8Array> {
     const bytes = this.#bytes.get(digest);
     if (bytes !== undefined) yield await Promise.resolve(bytes);

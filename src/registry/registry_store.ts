@@ -16,6 +16,12 @@ const MIRROR_TRIES = 2;
 
 const isFault = (error: unknown): error is Fault => error instanceof Fault;
 
+/** A blob whose first bytes are on their way. */
+interface Ahead {
+  readonly first: Promise<IteratorResult<Uint8Array, undefined>>;
+  readonly chunks: AsyncGenerator<Uint8Array, undefined>;
+}
+
 /** A repository in a registry, reached through its mirrors and the registry itself. */
 export class RegistryStore implements ImageStore {
   readonly #spec: RegistrySpec;
@@ -25,6 +31,8 @@ export class RegistryStore implements ImageStore {
   readonly #signal: AbortSignal;
   readonly #transport: Transport;
   readonly #endpoints: readonly Endpoint[];
+  /** Blobs that were asked for ahead of being read. */
+  readonly #ahead = new Map<Digest, Ahead>();
   /** What the tag stood for when it was asked first: a moving tag cannot mix two images. */
   #resolved: Promise<ManifestDocument> | undefined;
 
@@ -61,7 +69,30 @@ export class RegistryStore implements ImageStore {
     return this.#resolved;
   }
 
+  ahead(descriptor: Descriptor): void {
+    if (this.#ahead.has(descriptor.digest)) return;
+    const chunks = this.#fetchBlob(descriptor);
+    const first = chunks.next();
+    // Thrown where it is read.
+    first.catch(() => {});
+    this.#ahead.set(descriptor.digest, { first, chunks });
+  }
+
   async *blob(descriptor: Descriptor): AsyncGenerator<Uint8Array> {
+    const ahead = this.#ahead.get(descriptor.digest);
+    this.#ahead.delete(descriptor.digest);
+    const chunks = ahead?.chunks ?? this.#fetchBlob(descriptor);
+    try {
+      const first = await (ahead?.first ?? chunks.next());
+      if (first.done) return;
+      yield first.value;
+      yield* chunks;
+    } finally {
+      await chunks.return(undefined);
+    }
+  }
+
+  async *#fetchBlob(descriptor: Descriptor): AsyncGenerator<Uint8Array, undefined> {
     let offset = 0;
     for (const endpoint of this.#endpoints) {
       const retries = this.#retries(endpoint, `fetch blob "${descriptor.digest}"`);

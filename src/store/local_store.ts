@@ -36,6 +36,10 @@ export class LocalStore implements ImageStore {
     return await this.#reading(async () => (await this.#open()).manifest(reference));
   }
 
+  ahead(): void {
+    // A file is there when it is read.
+  }
+
   async *blob(descriptor: Descriptor): AsyncGenerator<Uint8Array> {
     const { digest, size } = descriptor;
     const file = await this.#reading(async () => (await this.#open()).blob(descriptor));

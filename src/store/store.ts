@@ -14,7 +14,7 @@ export interface ManifestDocument {
 /**
  * Where one image's documents and blobs come from: a registry repository, an OCI layout, an
  * archive. A store recovers from faults on its own (retry, resume); what it yields is not yet
- * verified as a whole: wrap it in `verified` (src/archive/verify.ts).
+ * verified as a whole.
  */
 export interface ImageStore {
   /** The manifest by tag or digest; `undefined` asks for what the image name says. */
@@ -25,6 +25,11 @@ export interface ImageStore {
    * the transfer.
    */
   blob(descriptor: Descriptor): AsyncIterable<Uint8Array>;
+  /**
+   * Asks for a blob's first bytes now, for the `blob` of the same digest that will be called soon.
+   * What fails is thrown there.
+   */
+  ahead(descriptor: Descriptor): void;
   /**
    * A structured-cloneable description from which a Worker opens the same store again. It is a
    * snapshot: take it after the manifest was resolved, so that the Worker inherits the token.
