@@ -10,22 +10,16 @@ const SYSTEM_BUNDLES = [
   "/etc/ssl/cert.pem",
 ];
 
-/**
- * PEM texts of the authorities trusted beside the runtime's built-in ones: `RUNNER_CA_FILE` and the
- * system's bundle (`SSL_CERT_FILE` or the distribution's). Throws {@linkcode RunnerError} 64 for a
- * `RUNNER_CA_FILE` that cannot be used.
- */
-export async function authorities(
-  caFile: string | undefined,
-  sslCertFile: string | undefined,
-  log: Logger,
-): Promise<string[]> {
-  const system = await systemBundle(sslCertFile, log);
-  const own = caFile === undefined ? undefined : await ownFile(caFile);
-  return [system, own].filter((pem) => pem !== undefined);
+/** Which authorities are trusted beside the runtime's built-in ones; plain data. */
+export interface Authorities {
+  /** The PEM text of `RUNNER_CA_FILE`. */
+  readonly own: string | undefined;
+  /** `SSL_CERT_FILE`, in place of the system's bundle. */
+  readonly sslCertFile: string | undefined;
 }
 
-async function ownFile(path: string): Promise<string> {
+/** The PEM text of a `RUNNER_CA_FILE`; throws {@linkcode RunnerError} 64 if it cannot be used. */
+export async function ownAuthorities(path: string): Promise<string> {
   const refuse = (problem: string) =>
     new RunnerError(Exit.settings, `read RUNNER_CA_FILE "${path}": ${problem}`);
   let pem: string;
@@ -35,20 +29,39 @@ async function ownFile(path: string): Promise<string> {
     throw refuse(reason(error));
   }
   if (!pem.includes("-----BEGIN CERTIFICATE-----")) throw refuse("it holds no PEM certificate");
-  if (!isUsable(pem)) throw refuse("a certificate in it is damaged");
+  const client = tryClient([pem]);
+  if (client === undefined) throw refuse("a certificate in it is damaged");
+  client.close();
   return pem;
+}
+
+/**
+ * An HTTP client that trusts them. HTTP/1.1: a connection a layer, so that no flow-control window
+ * is shared among them.
+ */
+export async function secureClient(
+  { own, sslCertFile }: Authorities,
+  log: Logger,
+): Promise<Deno.HttpClient> {
+  const ca = own === undefined ? [] : [own];
+  const system = await systemBundle(sslCertFile, log);
+  const client = system && tryClient([system.pem, ...ca]);
+  if (client !== undefined) return client;
+  if (system !== undefined) {
+    log.warn(
+      `certificate authorities in "${system.path}" are passed over: one of them is damaged`,
+    );
+  }
+  return Deno.createHttpClient({ caCerts: ca, http2: false });
 }
 
 async function systemBundle(
   sslCertFile: string | undefined,
   log: Logger,
-): Promise<string | undefined> {
+): Promise<{ readonly path: string; readonly pem: string } | undefined> {
   for (const path of sslCertFile ? [sslCertFile] : SYSTEM_BUNDLES) {
     try {
-      const pem = await Deno.readTextFile(path);
-      if (isUsable(pem)) return pem;
-      log.warn(`certificate authorities in "${path}" are passed over: one of them is damaged`);
-      return undefined;
+      return { path, pem: await Deno.readTextFile(path) };
     } catch (error) {
       log.debug(`no certificate authorities from "${path}": ${reason(error)}`);
     }
@@ -56,11 +69,10 @@ async function systemBundle(
   return undefined;
 }
 
-function isUsable(pem: string): boolean {
+function tryClient(caCerts: string[]): Deno.HttpClient | undefined {
   try {
-    Deno.createHttpClient({ caCerts: [pem] }).close();
-    return true;
+    return Deno.createHttpClient({ caCerts, http2: false });
   } catch {
-    return false;
+    return undefined;
   }
 }

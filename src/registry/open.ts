@@ -2,7 +2,7 @@ import type { Settings } from "../config/settings.ts";
 import { Exit, RunnerError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import type { Reference } from "../reference/reference.ts";
-import { authorities } from "./authorities.ts";
+import { ownAuthorities } from "./authorities.ts";
 import type { Credential } from "./auth/credential.ts";
 import { type Environment, findCredential } from "./auth/credentials.ts";
 import { isLoopback } from "./loopback.ts";
@@ -37,7 +37,10 @@ export async function registrySpec(
     kind: "registry",
     reference,
     endpoints: withLogins,
-    ca: encrypted ? await authorities(caFile, env("SSL_CERT_FILE"), log) : [],
+    authorities: {
+      own: caFile === undefined || !encrypted ? undefined : await ownAuthorities(caFile),
+      sslCertFile: env("SSL_CERT_FILE"),
+    },
     stallTimeoutMs: settings.stallTimeoutMs,
     deadline: pullTimeoutMs === undefined ? undefined : Date.now() + pullTimeoutMs,
     maxManifestSize: settings.maxManifestSize,

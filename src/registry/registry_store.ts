@@ -45,7 +45,7 @@ export class RegistryStore implements ImageStore {
     this.#signal = AbortSignal.any(signals);
     this.#armDeadline(spec.deadline);
     this.#transport = new Transport({
-      ca: spec.ca,
+      authorities: spec.authorities,
       stallTimeoutMs: spec.stallTimeoutMs,
       log,
       signal: this.#signal,

@@ -1,4 +1,5 @@
 import type { Reference } from "../reference/reference.ts";
+import type { Authorities } from "./authorities.ts";
 import type { Credential } from "./auth/credential.ts";
 import type { Session } from "./auth/session.ts";
 
@@ -8,8 +9,7 @@ export interface RegistrySpec {
   readonly reference: Reference;
   /** Tried in this order; the origin is the last. */
   readonly endpoints: readonly EndpointSpec[];
-  /** PEM texts of certificate authorities trusted beside the built-in ones. */
-  readonly ca: readonly string[];
+  readonly authorities: Authorities;
   /** No byte for this long is a fault. */
   readonly stallTimeoutMs: number;
   /** When the whole pull must be done, in ms since the epoch. @default undefined: no deadline */

@@ -1,13 +1,13 @@
 import { Exit, RunnerError } from "../errors.ts";
 import type { Logger } from "../log.ts";
+import { type Authorities, secureClient } from "./authorities.ts";
 import { Fault, networkFailure } from "./fault.ts";
 import { exemptLoopback } from "./loopback.ts";
 import { concealed, sentSecrets, shownUrl } from "./redact.ts";
 import { StallWatch } from "./stall.ts";
 
 export interface TransportOptions {
-  /** PEM texts of certificate authorities trusted beside the built-in ones. */
-  readonly ca: readonly string[];
+  readonly authorities: Authorities;
   /** No byte for this long is a fault. */
   readonly stallTimeoutMs: number;
   readonly log: Logger;
@@ -44,14 +44,13 @@ const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
 /** HTTP as the registry needs it: redirects by hand, stalls noticed, bodies as they are stored. */
 export class Transport {
-  readonly #client: Deno.HttpClient;
+  /** By scheme: what is needed for https takes some milliseconds to load. */
+  readonly #clients = new Map<string, Promise<Deno.HttpClient>>();
   readonly #options: TransportOptions;
 
   constructor(options: TransportOptions) {
     this.#options = options;
     exemptLoopback();
-    // HTTP/1.1: a connection a layer, so that no flow-control window is shared among them.
-    this.#client = Deno.createHttpClient({ caCerts: [...options.ca], http2: false });
   }
 
   /**
@@ -93,6 +92,7 @@ export class Transport {
       ...request.headers,
     };
     if (authorization !== undefined) headers.Authorization = authorization;
+    const client = await this.#client(url);
     const started = performance.now();
     watch.begin();
     try {
@@ -101,7 +101,7 @@ export class Transport {
         headers,
         body: request.form ?? null,
         redirect: "manual",
-        client: this.#client,
+        client,
         signal: AbortSignal.any([signal, stalled.signal]),
       });
       watch.end();
@@ -160,8 +160,20 @@ export class Transport {
     return failure;
   }
 
+  #client({ protocol }: URL): Promise<Deno.HttpClient> {
+    let client = this.#clients.get(protocol);
+    if (client === undefined) {
+      const { authorities, log } = this.#options;
+      client = protocol === "https:"
+        ? secureClient(authorities, log)
+        : Promise.resolve(Deno.createHttpClient({ http2: false }));
+      this.#clients.set(protocol, client);
+    }
+    return client;
+  }
+
   close(): void {
-    this.#client.close();
+    for (const client of this.#clients.values()) client.then((client) => client.close(), () => {});
   }
 }
 
