@@ -3,6 +3,7 @@
  * executable brings it, in its launcher, and offers it where the processor has what it needs.
  */
 
+import { functionAt } from "./libc.ts";
 import { NativeDecoder } from "./native_decoder.ts";
 
 /** `struct codec` of helper/codec/codec.h: the size of a decoder, then its functions, in order. */
@@ -57,7 +58,7 @@ export class Codec {
     );
     this.#decoderSize = Number(words[0]);
     this.#functions = Object.fromEntries(
-      names.map((name, i) => [name, bind(words[1 + i]!, FUNCTIONS[name])]),
+      names.map((name, i) => [name, functionAt(pointer(words[1 + i]!), FUNCTIONS[name])]),
     ) as unknown as CodecFunctions;
     this.#threads = threads;
   }
@@ -73,11 +74,6 @@ export class Codec {
       ended.then(() => this.#free.push(state));
     });
   }
-}
-
-function bind<const F extends Deno.ForeignFunction>(address: bigint, definition: F): Call<F> {
-  const native = new Deno.UnsafeFnPointer(pointer(address) as Deno.PointerObject<F>, definition);
-  return native.call.bind(native) as Call<F>;
 }
 
 function pointer(address: bigint): Deno.PointerObject {

@@ -1,18 +1,27 @@
+type Call = (...args: unknown[]) => unknown;
+
+/**
+ * Calls of a symbol that are made by its address, at some microseconds each. Then it is opened: that
+ * takes a third of a millisecond, in which the runtime makes machine code of the call.
+ */
+const CALLS_BY_ADDRESS = 32;
+
 /**
  * libc through FFI. Every file that calls it declares its own symbols with {@linkcode libc}; no
- * file outside `src/os/` does.
- *
- * A symbol is looked up when it is first called: that takes a third of a millisecond each, and a
- * command calls few of all there are.
+ * file outside `src/os/` does. A symbol is looked up when it is first called, since a command calls
+ * few of all there are, and most of these a few times.
  */
 export function libc<const S extends Record<string, Deno.ForeignFunction>>(
   symbols: S,
 ): Deno.DynamicLibrary<S>["symbols"] {
-  const calls: Record<string, (...args: unknown[]) => unknown> = {};
+  const calls: Record<string, Call> = {};
   for (const [name, definition] of Object.entries(symbols)) {
-    let call: (typeof calls)[string] | undefined;
+    let call: Call | undefined;
+    let left = CALLS_BY_ADDRESS;
     calls[name] = (...args) => {
-      call ??= calls[name] = open({ [name]: definition })[name] as (typeof calls)[string];
+      if (left-- === 0) call = undefined;
+      call ??= (left >= 0 ? byAddress(name, definition) : undefined) ??
+        (calls[name] = open({ [name]: definition })[name] as Call);
       return call(...args);
     };
   }
@@ -21,6 +30,26 @@ export function libc<const S extends Record<string, Deno.ForeignFunction>>(
 
 function open<const S extends Deno.ForeignLibraryInterface>(symbols: S) {
   return Deno.dlopen("libc.so.6", symbols).symbols;
+}
+
+/** Undefined on a C library that has its dlsym elsewhere (glibc before 2.34). */
+const { dlsym } = open({
+  dlsym: { parameters: ["pointer", "buffer"], result: "pointer", optional: true },
+});
+const RTLD_DEFAULT = null;
+
+function byAddress(name: string, definition: Deno.ForeignFunction): Call | undefined {
+  const address = dlsym?.(RTLD_DEFAULT, new TextEncoder().encode(name + "\0")) ?? null;
+  return address === null ? undefined : functionAt(address, definition) as Call;
+}
+
+/** A function of this process. */
+export function functionAt<const F extends Deno.ForeignFunction>(
+  address: Deno.PointerObject,
+  definition: F,
+): Deno.UnsafeFnPointer<F>["call"] {
+  const native = new Deno.UnsafeFnPointer(address as Deno.PointerObject<F>, definition);
+  return native.call.bind(native) as Deno.UnsafeFnPointer<F>["call"];
 }
 
 // At once: to look it up after a call that failed could change what it tells.
