@@ -28,15 +28,8 @@ export class DirectoryCache {
   /** The directory at a real path; undefined where there is none, or something else, or a link. */
   get(path: ByteString): Directory | undefined {
     if (path === "") return this.#root;
-    const at = this.#indexOf(path);
-    if (at >= 0) {
-      const found = this.#open[at]!;
-      if (at < this.#open.length - 1) {
-        this.#open.splice(at, 1);
-        this.#open.push(found);
-      }
-      return found.directory;
-    }
+    const open = this.#use(path);
+    if (open !== undefined) return open;
     const directory = this.#find(path);
     if (directory === undefined) return undefined;
     if (this.#open.length >= CAPACITY) this.#open.shift()!.directory[Symbol.dispose]();
@@ -44,14 +37,22 @@ export class DirectoryCache {
     return directory;
   }
 
-  #indexOf(path: ByteString): number {
-    return this.#open.findLastIndex((open) => open.path === path);
+  /** One that is open, which is then the most recently used. */
+  #use(path: ByteString): Directory | undefined {
+    const at = this.#open.findLastIndex((open) => open.path === path);
+    const open = this.#open[at];
+    if (open === undefined) return undefined;
+    if (at < this.#open.length - 1) {
+      this.#open.splice(at, 1);
+      this.#open.push(open);
+    }
+    return open.directory;
   }
 
   /** From the directory above where that is open: a chain of directories is not walked each time. */
   #find(path: ByteString): Directory | undefined {
-    const above = this.#indexOf(dirname(path));
-    if (above >= 0) return this.#open[above]!.directory.tryChild(basename(path));
+    const above = this.#use(dirname(path));
+    if (above !== undefined) return above.tryChild(basename(path));
     try {
       return this.#root.descend(path);
     } catch (error) {

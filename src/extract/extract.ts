@@ -192,13 +192,16 @@ class Extraction {
     return { files, compressed };
   }
 
-  /** Begins with the largest layers, so that none is left for one lane when the others are done. */
+  /**
+   * Several lanes begin with the largest layers, so that none is left for one lane when the others
+   * are done; one takes them as they are merged.
+   */
   #read(pool: LayerPool, areas: DisposableStack): Reading[] {
     const { layers } = this.#options.image;
     const reading: Reading[] = [];
-    for (
-      const i of [...layers.keys()].sort((a, b) => layers[b]!.blob.size - layers[a]!.blob.size)
-    ) {
+    const order = [...layers.keys()];
+    if (pool.lanes > 1) order.sort((a, b) => layers[b]!.blob.size - layers[a]!.blob.size);
+    for (const i of order) {
       const area = areas.use(LayerArea.make(this.#staging.directory, `layer-${i}`));
       const task = {
         kind: "extract",

@@ -36,9 +36,15 @@ export class LayerPool implements Disposable {
   begin(setup: LayerSetup, store: ImageStore): void {
     for (const worker of this.#workers) worker.begin(setup);
     // The Workers have loaded by now.
-    const next = () => this.#workers.length === 0 ? this.#queue[0]?.task : undefined;
+    // Of several lanes it is not known which will take a task.
+    const next = () => this.lanes === 1 ? this.#queue[0]?.task : undefined;
     this.#lanes = [...this.#workers, new OwnLane(setup, store, next)];
     this.#idle.push(...this.#lanes);
+  }
+
+  /** How many tasks run at once; known from `begin` on. */
+  get lanes(): number {
+    return this.#lanes.length;
   }
 
   /** @returns when the task is done; rejects with {@linkcode RunnerError} when it fails */

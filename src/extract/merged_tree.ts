@@ -65,6 +65,8 @@ export class MergedTree {
   #layer!: AppliedLayer;
   /** Devices and FIFOs: a hard link to one is left out with it. */
   readonly #leftOutNodes = new Set<ByteString>();
+  /** Whether the layer was moved in whole: its directories are there. */
+  #isWhole = false;
   /** Open directories of the layer's named nodes. */
   #named: DirectoryCache | undefined;
 
@@ -99,6 +101,7 @@ export class MergedTree {
     this.#named = new DirectoryCache(area.named);
     this.#layer = layer;
     this.#upper = summary.hasWhiteouts ? new PathSet() : undefined;
+    this.#isWhole = false;
     if (this.#needsLeftOut()) return RECORD_KINDS;
     if (!summary.isPlain || this.#paths.isLed || !canGraft(area.named, this.#root)) {
       return ["named", "other"];
@@ -107,6 +110,7 @@ export class MergedTree {
       if (this.#tree.get(path) === undefined) this.#logImplied(path);
     }
     graft(area.named, this.#root);
+    this.#isWhole = true;
     this.#paths.forget();
     return ["other"];
   }
@@ -245,7 +249,7 @@ export class MergedTree {
 
   #placeDirectory(record: RecordOf<typeof DIRECTORY>, path: ByteString): void {
     const [, , mode, uid, gid, seconds, nanoseconds] = record;
-    this.#tree.makeDirectory(path);
+    if (!this.#isWhole) this.#tree.makeDirectory(path);
     const owner = this.#ownerOf(path, { uid, gid });
     logDirectory(this.#directoryLog, { path, mode, mtime: { seconds, nanoseconds }, owner });
   }
