@@ -14,7 +14,6 @@ const struct codec *codec_of_machine(void)
 	codec.work = decoder_work;
 	codec.give = decoder_give;
 	codec.close = decoder_close;
-	codec.take = decoder_take;
 	codec.release = decoder_release;
 	codec.flush = decoder_flush;
 	codec.wait = decoder_wait;

@@ -11,7 +11,6 @@ struct codec {
 	void (*work)(struct decoder *decoder);
 	uint64_t (*give)(struct decoder *decoder, const uint8_t *bytes, uint64_t size);
 	void (*close)(struct decoder *decoder);
-	int32_t (*take)(struct decoder *decoder);
 	void (*release)(struct decoder *decoder, uint32_t file_ops);
 	void (*flush)(struct decoder *decoder, uint32_t file_ops);
 	void (*wait)(struct decoder *decoder);

@@ -79,25 +79,25 @@ struct decoder {
 	uint32_t failed_errno;
 	uint32_t failed_slot;
 	uint32_t failed_op;
+	/* Outputs decoded so far; and whether everything that came has been decoded. */
+	_Atomic uint32_t made;
+	_Atomic uint32_t ended;
 	struct file_op file_ops[DECODER_SLOTS][DECODER_FILE_OPS];
 
 	bool has_thread;
 	struct side owner;
 	struct side thread;
 	_Atomic uint32_t stopped;
-	/* No more input comes; and everything that came has been decoded. */
-	_Atomic uint32_t closed;
-	_Atomic uint32_t ended;
+	_Atomic uint32_t closed; /* no more input comes */
 	/* Bytes of the blob: given, decoded, and hashed, which frees their place. */
 	_Atomic uint64_t given;
 	_Atomic uint64_t decoded;
 	_Atomic uint64_t digested;
 	/*
-	 * Outputs, counted from the first: decoded, hashed with what they were decoded from, released by
-	 * the owner with what is to be written of them, and written. A slot is free again when it was
-	 * hashed and written.
+	 * Outputs, counted from the first as those made: hashed with what they were decoded from,
+	 * released by the owner with what is to be written of them, and written. A slot is free again
+	 * when it was hashed and written.
 	 */
-	_Atomic uint32_t made;
 	_Atomic uint32_t hashed;
 	_Atomic uint32_t released;
 	_Atomic uint32_t written;

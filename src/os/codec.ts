@@ -12,7 +12,6 @@ const FUNCTIONS = {
   work: { parameters: ["buffer"], result: "void", nonblocking: true },
   give: { parameters: ["buffer", "buffer", "usize"], result: "usize" },
   close: { parameters: ["buffer"], result: "void" },
-  take: { parameters: ["buffer"], result: "i32" },
   release: { parameters: ["buffer", "u32"], result: "void" },
   flush: { parameters: ["buffer", "u32"], result: "void" },
   wait: { parameters: ["buffer"], result: "void" },

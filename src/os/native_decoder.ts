@@ -10,10 +10,9 @@ const DIGEST_AT = 4 * 2 * SLOTS;
 const MALFORMED_AT = DIGEST_AT + 2 * SHA256_SIZE;
 const INCOMPLETE_AT = MALFORMED_AT + 4;
 const FAILED_AT = INCOMPLETE_AT + 4;
-const FILE_OPS_AT = FAILED_AT + 4 * 4;
-
-/** `DECODER_ENDED` of the same. */
-const ENDED = -2;
+const MADE_AT = FAILED_AT + 4 * 4;
+const ENDED_AT = MADE_AT + 4;
+const FILE_OPS_AT = ENDED_AT + 4;
 
 /**
  * A gzipped layer being decoded and hashed: the blob's bytes are given, the tar's taken. Must be
@@ -24,6 +23,7 @@ export class NativeDecoder {
   readonly #words: Uint32Array;
   readonly #functions: CodecFunctions;
   #onClose: (() => void) | undefined;
+  #released = 0;
   /** Takes what is to be written of the bytes that were taken. */
   readonly files: NativeFileQueue;
 
@@ -54,14 +54,19 @@ export class NativeDecoder {
    * as long as there are none, "ended" when none will come.
    */
   take(): Bytes | "ended" | undefined {
-    const slot = this.#functions.take(this.#state);
-    if (slot < 0) return slot === ENDED ? "ended" : undefined;
+    // In this order: what was made before the end is seen.
+    const hasEnded = Atomics.load(this.#words, ENDED_AT / 4) !== 0;
+    if (Atomics.load(this.#words, MADE_AT / 4) === this.#released) {
+      return hasEnded ? "ended" : undefined;
+    }
+    const slot = this.#released % SLOTS;
     this.files.begin(slot);
     const at = this.#words[slot]!;
     return this.#state.subarray(at, at + this.#words[SLOTS + slot]!);
   }
 
   release(): void {
+    this.#released = (this.#released + 1) >>> 0;
     this.#functions.release(this.#state, this.files.count);
   }
 

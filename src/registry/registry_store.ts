@@ -78,18 +78,10 @@ export class RegistryStore implements ImageStore {
     this.#ahead.set(descriptor.digest, { first, chunks });
   }
 
-  async *blob(descriptor: Descriptor): AsyncGenerator<Uint8Array> {
+  blob(descriptor: Descriptor): AsyncIterable<Uint8Array> {
     const ahead = this.#ahead.get(descriptor.digest);
     this.#ahead.delete(descriptor.digest);
-    const chunks = ahead?.chunks ?? this.#fetchBlob(descriptor);
-    try {
-      const first = await (ahead?.first ?? chunks.next());
-      if (first.done) return;
-      yield first.value;
-      yield* chunks;
-    } finally {
-      await chunks.return(undefined);
-    }
+    return ahead === undefined ? this.#fetchBlob(descriptor) : begun(ahead);
   }
 
   async *#fetchBlob(descriptor: Descriptor): AsyncGenerator<Uint8Array, undefined> {
@@ -175,4 +167,15 @@ export class RegistryStore implements ImageStore {
     Deno.unrefTimer(timer);
     this.#signal.addEventListener("abort", () => clearTimeout(timer), { once: true });
   }
+}
+
+/** What was begun, from its first bytes on. */
+function begun({ first, chunks }: Ahead): AsyncIterable<Uint8Array> {
+  let isFirst = true;
+  const next = () => {
+    if (!isFirst) return chunks.next();
+    isFirst = false;
+    return first;
+  };
+  return { [Symbol.asyncIterator]: () => ({ next, return: () => chunks.return(undefined) }) };
 }
