@@ -188,3 +188,13 @@ async function assertExit(
   assertEquals(error.exit, exit);
   assertMatch(error.message, message);
 }
+
+Deno.test("a host that may speak http is asked once, and its own 400 is told", async () => {
+  await using server = layerFaults();
+  const { log } = recordingLog();
+  await pullWhole(await quickSpec(`${server.host}/org/app:v1`, log), log);
+  // Manifest, config, layer: none to find out the scheme.
+  assertEquals(server.requests.length, 3);
+  server.plan = () => ({ kind: "status", status: 400 });
+  await assertExit(server, 69, /GET http:.*\/manifests\/v1: 400 TOOMANYREQUESTS/);
+});

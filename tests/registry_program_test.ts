@@ -57,7 +57,7 @@ Deno.test("HTTP_PROXY carries plain requests, its login included, and not those 
     const proxied = await pull(dir, `${TEST_HOST}/org/app:v1`, env);
     assertEquals(proxied.code, 0, proxied.stderr);
     assert(proxied.exact);
-    assertMatch(proxy.seen.join("\n"), /^GET http:\/\/registry\.test\/v2\/ HTTP\/1\.1 Basic /);
+    assertMatch(proxy.seen.join("\n"), /^GET http:\/\/registry\.test\/v2\/\S+ HTTP\/1\.1 Basic /);
     assert(proxy.seen[0]!.endsWith(btoa("pat:pr0xy-s3cret")));
     assert(!proxied.stderr.includes("pr0xy-s3cret"));
     assert(!proxied.stderr.includes(btoa("pat:pr0xy-s3cret")));

@@ -8,7 +8,7 @@ const NUMBERED = "numbered-nodes";
 export class LayerArea implements Disposable {
   /** Holds the two others and the layer's records. */
   readonly directory: Directory;
-  // Opened when needed: an image has as many areas as layers.
+  // Opened when needed, and the second made then: an image has as many areas as layers.
   #named: Directory | undefined;
   #numbered: Directory | undefined;
 
@@ -23,7 +23,7 @@ export class LayerArea implements Disposable {
 
   /** Nodes whose path something else of the layer has, by number. */
   get numbered(): Directory {
-    return this.#numbered ??= this.directory.child(NUMBERED);
+    return this.#numbered ??= this.directory.tryChild(NUMBERED) ?? this.#makeNumbered();
   }
 
   /** @param name of the new area within the staging directory */
@@ -31,13 +31,17 @@ export class LayerArea implements Disposable {
     staging.mkdir(name, 0o700);
     const directory = staging.child(name);
     directory.mkdir(NAMED, 0o700);
-    directory.mkdir(NUMBERED, 0o700);
     return new LayerArea(directory);
   }
 
   /** Takes over a descriptor that {@linkcode Directory.duplicate} made of an area's directory. */
   static given(fd: number): LayerArea {
     return new LayerArea(Directory.given(fd));
+  }
+
+  #makeNumbered(): Directory {
+    this.directory.mkdir(NUMBERED, 0o700);
+    return this.directory.child(NUMBERED);
   }
 
   [Symbol.dispose](): void {

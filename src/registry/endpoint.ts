@@ -137,15 +137,21 @@ export class Endpoint {
     path: string,
     headers: Readonly<Record<string, string>>,
   ): Promise<Reply> {
-    const url = new URL(`${await this.#base()}/v2/${this.#spec.repository}/${path}`);
-    const used = await this.#authorizer.authorization();
-    const request: Request = { method: "GET", url, headers, authorization: used };
-    let reply = await this.#transport.send(request);
+    const { request, ...answered } = await this.#ask(
+      path,
+      headers,
+      await this.#authorizer.authorization(),
+    );
+    let { reply } = answered;
     if (reply.status === 401 && !reply.foreign) {
       const challenges = parseChallenges(reply.headers.get("www-authenticate") ?? "");
       await reply.discard();
-      const secure = url.protocol === "https:";
-      const authorization = await this.#authorizer.answer(challenges, used, secure);
+      const secure = request.url.protocol === "https:";
+      const authorization = await this.#authorizer.answer(
+        challenges,
+        request.authorization,
+        secure,
+      );
       reply = await this.#transport.send({ ...request, authorization });
       if (reply.status === 401 && !reply.foreign && authorization.startsWith("Basic ")) {
         await reply.discard();
@@ -166,31 +172,61 @@ export class Endpoint {
     return reply;
   }
 
-  async #base(): Promise<string> {
-    if (this.#schemes.length > 1) this.#schemes = [await this.#probe()];
-    return `${this.#schemes[0]}://${this.host}`;
-  }
-
-  /** Which of several schemes the host speaks; asks without credentials. */
-  async #probe(): Promise<"https" | "http"> {
+  /**
+   * One request. While it is not known which of several schemes the host speaks, in each of them in
+   * turn until one gets an answer, without credentials.
+   */
+  async #ask(
+    path: string,
+    headers: Readonly<Record<string, string>>,
+    authorization: string | undefined,
+  ): Promise<Answered> {
+    const ask = async (scheme: string, authorization: string | undefined): Promise<Answered> => {
+      const url = new URL(`${scheme}://${this.host}/v2/${this.#spec.repository}/${path}`);
+      const request: Request = { method: "GET", url, headers, authorization };
+      return { request, reply: await this.#transport.send(request) };
+    };
+    const [scheme, ...others] = this.#schemes;
+    if (others.length === 0) return await ask(scheme!, authorization);
     let failed: Fault | undefined;
+    let doubtful: Answered | undefined;
     for (const scheme of this.#schemes) {
-      const url = new URL(`${scheme}://${this.host}/v2/`);
       try {
-        const reply = await this.#transport.send({ method: "GET", url });
-        await reply.discard();
-        // What a TLS port says to plain HTTP, and what a host says that has both.
-        if (scheme === "http" && (reply.status === 400 || reply.url.protocol === "https:")) {
+        const answered = await ask(scheme, undefined);
+        if (wantsHttps(answered)) {
+          doubtful = answered;
           continue;
         }
-        return scheme;
+        await doubtful?.reply.discard();
+        this.#schemes = [scheme];
+        return answered;
       } catch (error) {
         if (!(error instanceof Fault)) throw error;
         failed ??= error;
       }
     }
-    throw failed ?? new Fault("network", "it speaks neither http nor https");
+    if (doubtful === undefined) throw failed;
+    this.#schemes = ["http"];
+    return doubtful;
   }
+}
+
+/** A request and what came of it. */
+interface Answered {
+  readonly request: Request;
+  readonly reply: Reply;
+}
+
+/**
+ * What a TLS port says to plain HTTP (400, in text or HTML, not in a registry's JSON), and what a
+ * host says that has both.
+ */
+function wantsHttps({ request, reply }: Answered): boolean {
+  const { protocol, hostname } = request.url;
+  if (protocol !== "http:") return false;
+  const isJson = /json/.test(reply.headers.get("content-type") ?? "");
+  return reply.status === 400 && !isJson ||
+    reply.url.protocol === "https:" && reply.url.hostname === hostname;
 }
 
 /** What is wrong with a 206's `Content-Range` (RFC 9110, 14.4). */
