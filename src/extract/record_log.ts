@@ -2,7 +2,7 @@ import type { ByteString } from "../bytes.ts";
 import type { Directory } from "../os/directory.ts";
 import { LineWriter, readLines } from "./line_file.ts";
 import { dirname } from "./path.ts";
-import { PathSet } from "./path_set.ts";
+import { PathSet, type SharedPaths } from "./path_set.ts";
 import { LEFT_OUT_SYMLINK, LINK, type Record } from "./record.ts";
 
 /** Directories of left-out entries that are told apart; with more, all are looked at. */
@@ -20,10 +20,9 @@ export const RECORD_KINDS: readonly RecordKind[] = ["left-out", "named", "other"
 /** What a layer's left-out entries could matter to, known without reading them. */
 export interface LeftOutSummary {
   /**
-   * The directories they are in, or are, and all above those, as {@linkcode PathSet.slots}; undefined:
-   * too many to tell apart.
+   * The directories they are in, or are, and all above those; undefined: too many to tell apart.
    */
-  readonly directories: Float64Array<ArrayBuffer> | undefined;
+  readonly directories: SharedPaths | undefined;
   /**
    * They matter by what the layer itself says: a link of its own leads out or lies on their way, or
    * they lie below something that is extracted.
@@ -75,7 +74,7 @@ export class RecordWriter {
     for (const kind of RECORD_KINDS) this.#logs[kind].close();
     const onTheWay = this.#links.size === MAX_DIRECTORIES ||
       this.#directories?.meets(this.#links) === true;
-    return { directories: this.#directories?.slots, matterHere: this.#matter || onTheWay };
+    return { directories: this.#directories?.shared, matterHere: this.#matter || onTheWay };
   }
 
   #append(kind: RecordKind, record: Record): void {
