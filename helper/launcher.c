@@ -19,7 +19,10 @@
 /* "command invoked cannot execute" (contract section 1) */
 enum { CANNOT_START = 126 };
 
+enum { EXPECTED_DESCRIPTORS = 4096 };
+
 static int library_fd[MAX_LIBRARIES];
+static struct limit open_files;
 /* Environment entries that are known at run time only. */
 static char found_entries[sizeof("FASTMCP_RUNNER_IMAGE=") + NUMBER_SIZE +
 			  sizeof("FASTMCP_RUNNER_NOFILE=") + 2 * NUMBER_SIZE +
@@ -98,20 +101,34 @@ static void offer_libraries(void)
 static void note_found_entries(void)
 {
 	const struct codec *codec = codec_of_machine();
-	struct limit limit;
 	char *end = text_append(found_entries, "FASTMCP_RUNNER_IMAGE=");
-	long result = sys_open_files_limit(&limit);
+	long result = sys_open_files_limit(&open_files);
 
 	if (result < 0)
 		fail_errno("reading RLIMIT_NOFILE", result);
 	end = text_append_number(end, image_base()) + 1;
-	end = text_append_number(text_append(end, "FASTMCP_RUNNER_NOFILE="), limit.soft);
-	end = text_append_number(text_append(end, ":"), limit.hard) + 1;
+	end = text_append_number(text_append(end, "FASTMCP_RUNNER_NOFILE="), open_files.soft);
+	end = text_append_number(text_append(end, ":"), open_files.hard) + 1;
 	found_entry_count = 2;
 	if (codec != NULL) {
 		text_append_number(text_append(end, "FASTMCP_RUNNER_CODEC="), (uint64_t)codec);
 		found_entry_count = 3;
 	}
+}
+
+/*
+ * Has the table of descriptors made as large as it will be. In a process with threads, the kernel
+ * lets whoever opens a file wait for milliseconds each time it outgrows a power of two.
+ */
+static void grow_descriptor_table(int fd)
+{
+	uint64_t size = open_files.soft < EXPECTED_DESCRIPTORS ? open_files.soft :
+								 EXPECTED_DESCRIPTORS;
+	long last = size > 0 ? sys_duplicate(fd, size - 1) : -EINVAL;
+
+	/* Where it cannot, it grows when it must. */
+	if (last >= 0)
+		sys_close((int)last);
 }
 
 static struct additions additions(void)
@@ -148,6 +165,8 @@ uint64_t launcher_prepare(uint64_t *kernel_block, uint64_t *new_block)
 	};
 
 	offer_libraries();
+	if (layout.library_count > 0)
+		grow_descriptor_table(library_fd[0]);
 	block_write(new_block, &from, &add, &with);
 	return image_base() + layout.loader_entry;
 }

@@ -48,6 +48,11 @@ long sys_close(int fd)
 	return call4(__NR_close, fd, 0, 0, 0);
 }
 
+long sys_duplicate(int fd, uint64_t least)
+{
+	return call4(__NR_fcntl, fd, F_DUPFD_CLOEXEC, (long)least, 0);
+}
+
 /*
  * Sealed against exec where the kernel knows that (6.3 on), since vm.memfd_noexec=2 refuses any
  * other; mapping its code is still allowed.

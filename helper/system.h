@@ -18,6 +18,8 @@ struct times {
 
 long sys_write(int fd, const void *bytes, size_t size);
 long sys_close(int fd);
+/* The same file again, closed on exec, by the least free number from `least` on. */
+long sys_duplicate(int fd, uint64_t least);
 /* A close-on-exec file in memory. */
 long sys_memory_file(const char *name);
 /* Takes pages that can be read again from their file out of memory; `at` begins a page. */

@@ -219,3 +219,28 @@ peerTest("few descriptors, a closed stdin, and many arguments", [...COMPILER], a
   const many = await sh('exec "$@"', "version", ...Array<string>(5_000).fill("x".repeat(20)));
   assert(/^\S+ \[ERROR\]/.test(many.stderr), many.stderr);
 });
+
+peerTest("the table of descriptors is large before there are threads", [...COMPILER], async () => {
+  await using program = await compiled();
+  using silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = silent.addr as Deno.NetAddr;
+  const pull = `pull 127.0.0.1:${port}/a/b:c --root ${program.folder}/root`;
+  for (const [limit, size] of [[5000, 4096], [512, 512]] as const) {
+    const runner = new Deno.Command("/bin/sh", {
+      args: ["-c", `ulimit -S -n ${limit}; exec "$0" ${pull}`, program.path],
+      clearEnv: true,
+      stdin: "null",
+      stderr: "null",
+    }).spawn();
+    try {
+      // It has threads by the time that it asks.
+      using _ = await silent.accept();
+      const status = await Deno.readTextFile(`/proc/${runner.pid}/status`);
+      assert(Number(/^Threads:\s+(\d+)$/m.exec(status)?.[1]) > 1, status);
+      assertEquals(Number(/^FDSize:\s+(\d+)$/m.exec(status)?.[1]), size);
+    } finally {
+      runner.kill("SIGKILL");
+      await runner.status;
+    }
+  }
+});
