@@ -5,6 +5,7 @@
  * CASES changed copies of each, of which there is nothing to say but that the sanitisers are content.
  */
 #include "../helper/codec/gunzip.h"
+#include "../helper/codec/machine.h"
 #include "../helper/codec/sha256.h"
 
 #include <stdio.h>
@@ -12,6 +13,7 @@
 #include <string.h>
 
 static uint64_t random_state;
+static uint64_t hashed_beside;
 
 static uint64_t next_random(void)
 {
@@ -27,18 +29,39 @@ struct outcome {
 	uint8_t digest[SHA256_SIZE];
 };
 
-/* In memory of exactly the size of each piece, so that the sanitisers see any byte beyond it. */
+static void require_digest(struct sha256 *hash, const uint8_t *bytes, size_t size)
+{
+	struct sha256 plain;
+	uint8_t digest[SHA256_SIZE];
+	uint8_t expected[SHA256_SIZE];
+
+	sha256_begin(&plain);
+	sha256_update(&plain, bytes, size);
+	sha256_end(&plain, expected);
+	sha256_end(hash, digest);
+	if (memcmp(digest, expected, SHA256_SIZE) != 0)
+		abort();
+}
+
+/*
+ * In memory of exactly the size of each piece, so that the sanitisers see any byte beyond it. The
+ * input is hashed beside it, twice.
+ */
 static struct outcome decode(const uint8_t *bytes, size_t size, size_t most_in, size_t out)
 {
 	struct outcome outcome = { 0 };
 	struct gunzip *gunzip = malloc(sizeof(*gunzip));
 	uint8_t *buffer = malloc(WINDOW + out);
-	struct sha256 hash;
+	struct sha256 hash, once, again;
 	uint64_t total = 0;
 
+	size_t at = 0;
+
 	sha256_begin(&hash);
+	sha256_begin(&once);
+	sha256_begin(&again);
 	gunzip_begin(gunzip);
-	for (size_t at = 0; at < size && outcome.stopped <= DECODED_END;) {
+	while (at < size && outcome.stopped <= DECODED_END) {
 		size_t piece = 1 + next_random() % most_in;
 		size_t taken = 0;
 
@@ -46,10 +69,16 @@ static struct outcome decode(const uint8_t *bytes, size_t size, size_t most_in, 
 			piece = size - at;
 		uint8_t *in = malloc(piece);
 
+		struct beside beside[3] = { { 0 }, { 0 }, { 0 } };
+
 		memcpy(in, bytes + at, piece);
+		sha256_begin_beside(&beside[0], &once, in, piece);
+		sha256_begin_beside(&beside[1], &again, in, piece);
+		hashed_beside += beside[0].size;
 		do {
 			outcome.stopped =
-				gunzip_run(gunzip, in + taken, piece - taken, buffer, WINDOW + out);
+				gunzip_run(gunzip, in + taken, piece - taken, buffer, WINDOW + out,
+					   beside);
 			if (gunzip->taken > piece - taken || gunzip->given > out)
 				abort();
 			taken += gunzip->taken;
@@ -61,9 +90,14 @@ static struct outcome decode(const uint8_t *bytes, size_t size, size_t most_in, 
 		} while (outcome.stopped == DECODED_NEEDS_OUTPUT);
 		if (outcome.stopped == DECODED_NEEDS_INPUT && taken != piece)
 			abort();
+		hashed_beside -= beside[0].size;
+		sha256_update(&once, beside[0].bytes, beside[0].size);
+		sha256_update(&again, beside[1].bytes, beside[1].size);
 		free(in);
 		at += piece;
 	}
+	require_digest(&once, bytes, at);
+	require_digest(&again, bytes, at);
 	outcome.may_end = gunzip->may_end;
 	sha256_end(&hash, outcome.digest);
 	free(buffer);
@@ -140,9 +174,17 @@ int main(int argc, char **argv)
 		size_t size;
 		uint8_t *bytes = read_file(argv[i], &size);
 
+		/* Before it is known what the machine has, only what all have is used. */
+		if (i == 3) {
+			if (decode(bytes, size, size, 1 << 18).stopped > DECODED_END ||
+			    !machine_suffices())
+				abort();
+		}
 		whole(bytes, size);
 		changed(bytes, size, cases);
 		free(bytes);
 	}
+	if (hashed_beside == 0)
+		abort();
 	return 0;
 }

@@ -69,8 +69,9 @@ static void decode(struct decoder *decoder)
 
 	if (size > DECODER_INPUT - at)
 		size = DECODER_INPUT - at;
+	struct beside nothing = { 0 };
 	uint32_t stopped = gunzip_run(gunzip, decoder->input + at, size, decoder->output[slot],
-				      sizeof(decoder->output[slot]));
+				      sizeof(decoder->output[slot]), &nothing);
 
 	decoder->has_more = stopped == DECODED_NEEDS_OUTPUT;
 	if (stopped > DECODED_END) {

@@ -207,7 +207,7 @@ static void keep_window(struct gunzip *gunzip, const struct span *span)
 }
 
 uint32_t gunzip_run(struct gunzip *gunzip, const uint8_t *in, size_t in_size, uint8_t *buffer,
-		    size_t buffer_size)
+		    size_t buffer_size, struct beside *beside)
 {
 	uint8_t *out = buffer + WINDOW;
 	struct span span = {
@@ -216,6 +216,7 @@ uint32_t gunzip_run(struct gunzip *gunzip, const uint8_t *in, size_t in_size, ui
 		.window = out - gunzip->window_size,
 		.out = out,
 		.out_end = buffer + buffer_size,
+		.beside = beside,
 	};
 	enum decoded stopped = DECODED_END;
 

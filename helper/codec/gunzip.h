@@ -30,10 +30,11 @@ void gunzip_begin(struct gunzip *gunzip);
 
 /*
  * Decodes until the input is used up or the output full, or gives what is malformed. The output
- * is what of `buffer` follows its first WINDOW bytes, which are overwritten.
+ * is what of `buffer` follows its first WINDOW bytes, which are overwritten. Meanwhile some of what
+ * is `beside` is hashed, in this order; the last has no hash.
  */
 uint32_t gunzip_run(struct gunzip *gunzip, const uint8_t *in, size_t in_size, uint8_t *buffer,
-		    size_t buffer_size);
+		    size_t buffer_size, struct beside *beside);
 
 #pragma GCC visibility pop
 

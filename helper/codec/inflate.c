@@ -1,6 +1,7 @@
 #include "inflate.h"
 
 #include "bytes.h"
+#include "sha256_lane.h"
 
 /*
  * Two ways through a block's symbols: the fast one where there is room on both sides for whatever
@@ -305,6 +306,14 @@ static enum decoded code_lengths(struct inflate *inflate, struct span *span)
 	return DECODED_END;
 }
 
+/* The best that the machine has for it: on x86-64, shifts by a register's value. */
+#if defined(__x86_64__)
+#define FAST_INSTRUCTIONS "bmi,bmi2," SHA256_INSTRUCTIONS
+#else
+#define FAST_INSTRUCTIONS SHA256_INSTRUCTIONS
+#endif
+#define FAST_INLINE __attribute__((target(FAST_INSTRUCTIONS), always_inline)) static inline
+
 /* Copies a match where at least 32 bytes more than its length may be overwritten. */
 static inline void copy_match(uint8_t *to, uint32_t length, uint32_t distance)
 {
@@ -342,29 +351,50 @@ static inline void copy_match(uint8_t *to, uint32_t length, uint32_t distance)
 	}
 }
 
+/*
+ * Of `bit_count` only the low six bits count, which is all that the machine's shifts look at: what is
+ * dropped is taken from it as it is, flags and value included.
+ */
 #define REFILL()                                                                                   \
 	do {                                                                                       \
-		bits |= load64(in) << bit_count;                                                   \
-		in += (63 - bit_count) >> 3;                                                       \
+		bits |= load64(in) << (bit_count & 63);                                            \
+		in += 7 - (bit_count >> 3 & 7);                                                    \
 		bit_count |= 56;                                                                   \
 	} while (0)
-#define DROP(count)                                                                                \
+/* What `value_of` needs is kept. */
+#define DROP(entry)                                                                                \
 	do {                                                                                       \
-		unsigned dropped = (count);                                                        \
-		/* The machine's shifts take the low six bits by themselves. */                     \
-		bits >>= dropped & 63;                                                             \
-		bit_count -= dropped;                                                              \
+		kept = bits;                                                                       \
+		bits >>= (entry) & 63;                                                             \
+		bit_count -= (entry);                                                              \
 	} while (0)
 #define NEXT_LITERAL() literal_table[low_bits(bits, LITERAL_BITS)]
 
+/* A length or distance, with what its extra bits add, of the bits before it was dropped. */
+FAST_INLINE uint32_t value_of(uint32_t entry, uint64_t kept)
+{
+	/* It has no flags, so these are its codeword's bits. */
+	unsigned codeword = entry >> 8 & 31;
+
+#if defined(__x86_64__)
+	return entry_value(entry) + ((uint32_t)_bzhi_u64(kept, entry) >> codeword);
+#else
+	return entry_value(entry) + (low_bits(kept, entry_bits(entry)) >> codeword);
+#endif
+}
+
 /*
  * Symbols while there are FAST_INPUT bytes of input and room for FAST_OUTPUT: a refill reads 8 bytes
- * and gives at least 56 bits, and a round needs two of them: for up to three literals and a length's
- * codeword (2 * 11 + 15 + 5 = 42 bits at most), and for a distance (15 + 13); it writes up to two
- * literals and a match. Within a round, above `bit_count`, `bits` may hold what follows in the input.
+ * and gives at least 56 bits, and a round needs two of them: for up to two literals, a length and
+ * the first look at a distance (2 * 11 + 15 + 5 + 8 = 50 bits), and for the distance and the next
+ * round's first look (15 + 13 + 11). Tables are looked at before the refill, so as not to wait for
+ * it. A round writes up to two literals and a match, or three literals. Within it, above
+ * `bit_count`, `bits` may hold what follows in the input.
+ *
+ * Each round also does a part of a block that is hashed beside it, until there is none: symbols, too,
+ * wait for one another. `hashes` is a constant where this is inlined.
  */
-static inline __attribute__((always_inline)) enum decoded fast_symbols(struct inflate *inflate,
-								       struct span *span)
+FAST_INLINE enum decoded fast_symbols(struct inflate *inflate, struct span *span, bool hashes)
 {
 	const uint32_t *literal_table = inflate->literal_table;
 	const uint32_t *distance_table = inflate->distance_table;
@@ -373,44 +403,52 @@ static inline __attribute__((always_inline)) enum decoded fast_symbols(struct in
 	uint8_t *out = span->out;
 	uint8_t *out_limit = span->out_end - FAST_OUTPUT;
 	uint64_t bits = inflate->bits;
+	uint64_t kept;
 	uint32_t bit_count = inflate->bit_count;
 	enum decoded stopped = DECODED_END;
+	struct beside_lane beside;
 
+	if (hashes)
+		beside_resume(&beside, span->beside);
 	REFILL();
 	uint32_t entry = NEXT_LITERAL();
 
 	while (in <= in_limit && out <= out_limit) {
-		REFILL();
+		if (hashes && !beside_step(&beside))
+			break;
+		DROP(entry);
 		if (entry & ENTRY_LITERAL) {
-			DROP(entry_bits(entry));
-			*out++ = (uint8_t)entry_value(entry);
+			uint8_t literal = (uint8_t)entry_value(entry);
+
 			entry = NEXT_LITERAL();
+			DROP(entry);
+			*out++ = literal;
 			if (entry & ENTRY_LITERAL) {
-				DROP(entry_bits(entry));
-				*out++ = (uint8_t)entry_value(entry);
+				literal = (uint8_t)entry_value(entry);
 				entry = NEXT_LITERAL();
+				DROP(entry);
+				*out++ = literal;
 				if (entry & ENTRY_LITERAL) {
-					DROP(entry_bits(entry));
 					*out++ = (uint8_t)entry_value(entry);
 					entry = NEXT_LITERAL();
+					REFILL();
 					continue;
 				}
 			}
 		}
 		if (entry & ENTRY_OTHER) {
 			if (entry & ENTRY_LINK) {
-				DROP(LITERAL_BITS);
 				entry = literal_table[entry_value(entry) +
 						      low_bits(bits, entry_codeword(entry))];
+				DROP(entry);
 			}
 			if (entry & ENTRY_LITERAL) {
-				DROP(entry_bits(entry));
 				*out++ = (uint8_t)entry_value(entry);
 				entry = NEXT_LITERAL();
+				REFILL();
 				continue;
 			}
 			if (entry & ENTRY_OTHER) {
-				DROP(entry_bits(entry));
 				if (entry & ENTRY_END)
 					end_block(inflate);
 				else
@@ -418,16 +456,13 @@ static inline __attribute__((always_inline)) enum decoded fast_symbols(struct in
 				break;
 			}
 		}
-		uint32_t length = entry_value(entry) +
-				  (low_bits(bits, entry_bits(entry)) >> entry_codeword(entry));
+		uint32_t length = value_of(entry, kept);
 
-		DROP(entry_bits(entry));
-		/* At least 14 bits are left: the table is not made to wait for the refill. */
 		entry = distance_table[low_bits(bits, DISTANCE_BITS)];
 		REFILL();
 		if (entry & ENTRY_OTHER) {
 			if (entry & ENTRY_LINK) {
-				DROP(DISTANCE_BITS);
+				DROP(entry);
 				entry = distance_table[entry_value(entry) +
 						       low_bits(bits, entry_codeword(entry))];
 			}
@@ -436,18 +471,21 @@ static inline __attribute__((always_inline)) enum decoded fast_symbols(struct in
 				break;
 			}
 		}
-		uint32_t distance = entry_value(entry) +
-				    (low_bits(bits, entry_bits(entry)) >> entry_codeword(entry));
+		DROP(entry);
+		uint32_t distance = value_of(entry, kept);
 
-		DROP(entry_bits(entry));
 		if (distance > (size_t)(out - span->window)) {
 			stopped = DECODED_TOO_FAR_BACK;
 			break;
 		}
 		entry = NEXT_LITERAL();
+		REFILL();
 		copy_match(out, length, distance);
 		out += length;
 	}
+	if (hashes)
+		beside_pause(&beside, span->beside);
+	bit_count &= 63;
 	/* Whole bytes go back to the input, which holds them: at least as many as the first refill took. */
 	in -= bit_count >> 3;
 	bit_count &= 7;
@@ -458,13 +496,14 @@ static inline __attribute__((always_inline)) enum decoded fast_symbols(struct in
 	return stopped;
 }
 
-/* The best instructions that the machine has for it: on x86-64, shifts by a register's value. */
-#if defined(__x86_64__)
-__attribute__((target("bmi,bmi2")))
-#endif
-static enum decoded fast_way(struct inflate *inflate, struct span *span)
+__attribute__((target(FAST_INSTRUCTIONS))) static enum decoded fast_way(struct inflate *inflate,
+								   struct span *span)
 {
-	return fast_symbols(inflate, span);
+	while (span->beside->hash != NULL && span->beside->size < SHA256_BLOCK)
+		span->beside++;
+	if (span->beside->hash != NULL)
+		return fast_symbols(inflate, span, true);
+	return fast_symbols(inflate, span, false);
 }
 
 static enum decoded careful_symbol(struct inflate *inflate, struct span *span)

@@ -3,6 +3,7 @@
 #define INFLATE_H
 
 #include "huffman.h"
+#include "sha256.h"
 
 enum {
 	/* How far back a match reaches. */
@@ -85,6 +86,8 @@ struct span {
 	const uint8_t *window;
 	uint8_t *out;
 	uint8_t *out_end;
+	/* What to hash meanwhile; the last has no hash. */
+	struct beside *beside;
 };
 
 void inflate_begin(struct inflate *inflate);

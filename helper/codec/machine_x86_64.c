@@ -1,10 +1,21 @@
 #include "bytes.h"
 #include "crc32.h"
 #include "machine.h"
-#include "sha256.h"
 
 #include <cpuid.h>
 #include <immintrin.h>
+
+/* Also has AVX2 and carry-less multiplications of its vectors. */
+static bool has_wide_vectors;
+
+static bool system_keeps_wide_vectors(void)
+{
+	const unsigned sse_and_avx = 6;
+	unsigned low, high;
+
+	__asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+	return (low & sse_and_avx) == sse_and_avx;
+}
 
 bool machine_suffices(void)
 {
@@ -14,102 +25,13 @@ bool machine_suffices(void)
 
 	if (!__get_cpuid(1, &a, &b, &c, &d) || (c & first) != first)
 		return false;
-	return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & seventh) == seventh;
-}
+	bool may_ask = c & bit_OSXSAVE;
 
-#define TARGET_SHA __attribute__((target("sha,ssse3,sse4.1")))
-#define TARGET_SHA_INLINE __attribute__((target("sha,ssse3,sse4.1"), always_inline)) static inline
-
-/* A hash on its way through blocks. */
-struct lane {
-	/* As the instructions want them: a, b, e, f in one register and c, d, g, h in the other. */
-	__m128i abef;
-	__m128i cdgh;
-	/* The last sixteen words of the message. */
-	__m128i words[4];
-};
-
-#define LANES _Pragma("GCC unroll 2") for (unsigned lane = 0; lane < lanes; lane++)
-
-TARGET_SHA_INLINE void load_state(struct lane *hash, const uint32_t *state)
-{
-	const __m128i *halves = (const __m128i *)state;
-	__m128i badc = _mm_shuffle_epi32(_mm_loadu_si128(halves), 0xb1);
-	__m128i hgfe = _mm_shuffle_epi32(_mm_loadu_si128(halves + 1), 0x1b);
-
-	hash->abef = _mm_alignr_epi8(badc, hgfe, 8);
-	hash->cdgh = _mm_blend_epi16(hgfe, badc, 0xf0);
-}
-
-TARGET_SHA_INLINE void store_state(const struct lane *hash, uint32_t *state)
-{
-	__m128i *halves = (__m128i *)state;
-	__m128i feba = _mm_shuffle_epi32(hash->abef, 0x1b);
-	__m128i dchg = _mm_shuffle_epi32(hash->cdgh, 0xb1);
-
-	_mm_storeu_si128(halves, _mm_blend_epi16(feba, dchg, 0xf0));
-	_mm_storeu_si128(halves + 1, _mm_alignr_epi8(dchg, feba, 8));
-}
-
-/* Four rounds: with four words, which are replaced by those four times on where they are needed. */
-TARGET_SHA_INLINE void rounds(struct lane *hash, unsigned i)
-{
-	__m128i *w0 = &hash->words[i % 4];
-	__m128i w1 = hash->words[(i + 1) % 4];
-	__m128i w2 = hash->words[(i + 2) % 4];
-	__m128i w3 = hash->words[(i + 3) % 4];
-	__m128i added = _mm_add_epi32(
-		*w0, _mm_loadu_si128((const __m128i *)&SHA256_CONSTANTS[4 * i]));
-
-	hash->cdgh = _mm_sha256rnds2_epu32(hash->cdgh, hash->abef, added);
-	hash->abef = _mm_sha256rnds2_epu32(hash->abef, hash->cdgh, _mm_shuffle_epi32(added, 0x0e));
-	if (i < 12)
-		*w0 = _mm_sha256msg2_epu32(_mm_add_epi32(_mm_sha256msg1_epu32(*w0, w1),
-							 _mm_alignr_epi8(w3, w2, 4)),
-					   w3);
-}
-
-/* Hashes blocks of one message, or of two in turn; `lanes` is a constant where this is inlined. */
-TARGET_SHA_INLINE void hash_blocks(unsigned lanes, uint32_t *const *state,
-				   const uint8_t *const *bytes, size_t count)
-{
-	const __m128i big_endian = _mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203);
-	struct lane hash[2];
-
-	LANES load_state(&hash[lane], state[lane]);
-	for (size_t at = 0; at < count; at++) {
-		struct lane before[2];
-
-		LANES {
-			const __m128i *block = (const __m128i *)(bytes[lane] + at * SHA256_BLOCK);
-
-			before[lane] = hash[lane];
-			_Pragma("GCC unroll 4") for (unsigned i = 0; i < 4; i++)
-				hash[lane].words[i] =
-					_mm_shuffle_epi8(_mm_loadu_si128(block + i), big_endian);
-		}
-		_Pragma("GCC unroll 16") for (unsigned i = 0; i < 16; i++)
-			LANES rounds(&hash[lane], i);
-		LANES {
-			hash[lane].abef = _mm_add_epi32(hash[lane].abef, before[lane].abef);
-			hash[lane].cdgh = _mm_add_epi32(hash[lane].cdgh, before[lane].cdgh);
-		}
-	}
-	LANES store_state(&hash[lane], state[lane]);
-}
-
-TARGET_SHA void sha256_blocks(uint32_t *state, const uint8_t *bytes, size_t count)
-{
-	hash_blocks(1, &state, &bytes, count);
-}
-
-TARGET_SHA void sha256_blocks_two(uint32_t *state, const uint8_t *bytes, uint32_t *other,
-				  const uint8_t *other_bytes, size_t count)
-{
-	uint32_t *const states[] = { state, other };
-	const uint8_t *const both[] = { bytes, other_bytes };
-
-	hash_blocks(2, states, both, count);
+	if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || (b & seventh) != seventh)
+		return false;
+	has_wide_vectors = may_ask && system_keeps_wide_vectors() && b & bit_AVX2 &&
+			   c & bit_VPCLMULQDQ;
+	return true;
 }
 
 /* One table of a nibble's checks suffices for the few bytes that no vector holds. */
@@ -134,10 +56,43 @@ static uint32_t crc32_bytes(uint32_t crc, const uint8_t *bytes, size_t size)
 	_mm_xor_si128(_mm_clmulepi64_si128(remainder, powers, 0x00),                               \
 		      _mm_clmulepi64_si128(remainder, powers, 0x11))
 
+#define FOLD_WIDE(remainder, powers)                                                               \
+	_mm256_xor_si256(_mm256_clmulepi64_epi128(remainder, powers, 0x00),                        \
+			 _mm256_clmulepi64_epi128(remainder, powers, 0x11))
+
+/*
+ * Folds 128 bytes at a time, and the last of them to the remainders of 64; gives how many bytes that
+ * took. `size` is at least 128.
+ */
+__attribute__((target("vpclmulqdq,avx2"))) static size_t fold_wide(__m128i *remainders, uint32_t crc,
+								   const uint8_t *bytes, size_t size)
+{
+	const __m256i by_128 = _mm256_broadcastsi128_si256(
+		_mm_set_epi64x(0x014a7fe880, 0x01e88ef372));
+	const __m256i by_64 = _mm256_broadcastsi128_si256(
+		_mm_set_epi64x(0x01c6e41596, 0x0154442bd4));
+	const __m256i *at = (const __m256i *)bytes;
+	__m256i r0 = _mm256_xor_si256(_mm256_loadu_si256(at),
+				      _mm256_zextsi128_si256(_mm_cvtsi32_si128((int)crc)));
+	__m256i r1 = _mm256_loadu_si256(at + 1);
+	__m256i r2 = _mm256_loadu_si256(at + 2);
+	__m256i r3 = _mm256_loadu_si256(at + 3);
+
+	for (at += 4, size -= 128; size >= 128; at += 4, size -= 128) {
+		r0 = _mm256_xor_si256(FOLD_WIDE(r0, by_128), _mm256_loadu_si256(at));
+		r1 = _mm256_xor_si256(FOLD_WIDE(r1, by_128), _mm256_loadu_si256(at + 1));
+		r2 = _mm256_xor_si256(FOLD_WIDE(r2, by_128), _mm256_loadu_si256(at + 2));
+		r3 = _mm256_xor_si256(FOLD_WIDE(r3, by_128), _mm256_loadu_si256(at + 3));
+	}
+	_mm256_storeu_si256((__m256i *)remainders, _mm256_xor_si256(FOLD_WIDE(r0, by_64), r2));
+	_mm256_storeu_si256((__m256i *)remainders + 1, _mm256_xor_si256(FOLD_WIDE(r1, by_64), r3));
+	return (size_t)((const uint8_t *)at - bytes);
+}
+
 /*
  * Folds 64 bytes at a time, then 16, then reduces 128 bits to 32 (V. Gopal and others, "Fast CRC
  * Computation for Generic Polynomials Using PCLMULQDQ Instruction", Intel 2009, whose constants
- * these are). `size` is at least 64 and a multiple of 16.
+ * these are; that of 128 bytes is by the same rule). `size` is at least 64 and a multiple of 16.
  */
 __attribute__((target("pclmul,sse4.1"))) static uint32_t
 crc32_vectors(uint32_t crc, const uint8_t *bytes, size_t size)
@@ -148,12 +103,27 @@ crc32_vectors(uint32_t crc, const uint8_t *bytes, size_t size)
 	const __m128i barrett = _mm_set_epi64x(0x01f7011641, 0x01db710641);
 	const __m128i low_32 = _mm_set_epi32(0, 0, 0, -1);
 	const __m128i *at = (const __m128i *)bytes;
-	__m128i r0 = _mm_xor_si128(_mm_loadu_si128(at), _mm_cvtsi32_si128((int)crc));
-	__m128i r1 = _mm_loadu_si128(at + 1);
-	__m128i r2 = _mm_loadu_si128(at + 2);
-	__m128i r3 = _mm_loadu_si128(at + 3);
+	__m128i r0, r1, r2, r3;
 
-	for (at += 4, size -= 64; size >= 64; at += 4, size -= 64) {
+	if (has_wide_vectors && size >= 128) {
+		__m128i remainders[4];
+		size_t folded = fold_wide(remainders, crc, bytes, size);
+
+		r0 = remainders[0];
+		r1 = remainders[1];
+		r2 = remainders[2];
+		r3 = remainders[3];
+		at = (const __m128i *)(bytes + folded);
+		size -= folded;
+	} else {
+		r0 = _mm_xor_si128(_mm_loadu_si128(at), _mm_cvtsi32_si128((int)crc));
+		r1 = _mm_loadu_si128(at + 1);
+		r2 = _mm_loadu_si128(at + 2);
+		r3 = _mm_loadu_si128(at + 3);
+		at += 4;
+		size -= 64;
+	}
+	for (; size >= 64; at += 4, size -= 64) {
 		r0 = _mm_xor_si128(FOLD(r0, by_64), _mm_loadu_si128(at));
 		r1 = _mm_xor_si128(FOLD(r1, by_64), _mm_loadu_si128(at + 1));
 		r2 = _mm_xor_si128(FOLD(r2, by_64), _mm_loadu_si128(at + 2));

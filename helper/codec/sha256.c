@@ -1,6 +1,7 @@
 #include "sha256.h"
 
 #include "bytes.h"
+#include "sha256_lane.h"
 
 const uint32_t SHA256_CONSTANTS[64] = {
 	0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
@@ -25,6 +26,46 @@ void sha256_begin(struct sha256 *hash)
 	hash->size = 0;
 }
 
+#define LANES _Pragma("GCC unroll 2") for (unsigned i = 0; i < lanes; i++)
+
+/* Hashes blocks of one message, or of two in turn; `lanes` is a constant where this is inlined. */
+LANE_INLINE void hash_blocks(unsigned lanes, uint32_t *const *state, const uint8_t *const *bytes,
+			     size_t count)
+{
+	struct lane lane[2];
+
+	LANES lane_load(&lane[i], state[i]);
+	for (size_t at = 0; at < count; at++) {
+		struct lane before[2];
+
+		LANES {
+			before[i] = lane[i];
+			lane_begin_block(&lane[i], bytes[i] + at * SHA256_BLOCK);
+		}
+		_Pragma("GCC unroll 16") for (unsigned j = 0; j < 16; j++)
+			LANES lane_rounds(&lane[i], j, SHA256_CONSTANTS, j < 12);
+		LANES lane_end_block(&lane[i], &before[i]);
+	}
+	LANES lane_store(&lane[i], state[i]);
+}
+
+__attribute__((target(SHA256_INSTRUCTIONS))) static void blocks_of_one(uint32_t *state,
+								       const uint8_t *bytes,
+								       size_t count)
+{
+	hash_blocks(1, &state, &bytes, count);
+}
+
+__attribute__((target(SHA256_INSTRUCTIONS))) static void
+blocks_of_two(uint32_t *state, const uint8_t *bytes, uint32_t *other, const uint8_t *other_bytes,
+	      size_t count)
+{
+	uint32_t *const states[] = { state, other };
+	const uint8_t *const both[] = { bytes, other_bytes };
+
+	hash_blocks(2, states, both, count);
+}
+
 /* Takes what completes a block that was begun; gives how much that is. */
 static size_t complete_block(struct sha256 *hash, const uint8_t *bytes, size_t size)
 {
@@ -37,7 +78,7 @@ static size_t complete_block(struct sha256 *hash, const uint8_t *bytes, size_t s
 	copy_bytes(hash->rest + held, bytes, size);
 	hash->size += size;
 	if (held + size == SHA256_BLOCK)
-		sha256_blocks(hash->state, hash->rest, 1);
+		blocks_of_one(hash->state, hash->rest, 1);
 	return size;
 }
 
@@ -50,7 +91,7 @@ void sha256_update(struct sha256 *hash, const uint8_t *bytes, size_t size)
 	if (size == 0)
 		return;
 	hash->size += size;
-	sha256_blocks(hash->state, bytes, size / SHA256_BLOCK);
+	blocks_of_one(hash->state, bytes, size / SHA256_BLOCK);
 	copy_bytes(hash->rest, bytes + size / SHA256_BLOCK * SHA256_BLOCK, size % SHA256_BLOCK);
 }
 
@@ -64,13 +105,21 @@ void sha256_update_two(struct sha256 *hash, const uint8_t *bytes, size_t size, s
 	size_t blocks = (left < other_left ? left : other_left) / SHA256_BLOCK;
 
 	/* Where there is a whole block left of both, both begin at one. */
-	sha256_blocks_two(hash->state, bytes + part, other->state, other_bytes + other_part, blocks);
+	blocks_of_two(hash->state, bytes + part, other->state, other_bytes + other_part, blocks);
 	hash->size += blocks * SHA256_BLOCK;
 	other->size += blocks * SHA256_BLOCK;
 	part += blocks * SHA256_BLOCK;
 	other_part += blocks * SHA256_BLOCK;
 	sha256_update(hash, bytes + part, size - part);
 	sha256_update(other, other_bytes + other_part, other_size - other_part);
+}
+
+void sha256_begin_beside(struct beside *beside, struct sha256 *hash, const uint8_t *bytes,
+			 size_t size)
+{
+	size_t part = complete_block(hash, bytes, size);
+
+	*beside = (struct beside){ hash, bytes + part, size - part };
 }
 
 void sha256_end(struct sha256 *hash, uint8_t *digest)

@@ -31,13 +31,20 @@ void sha256_update(struct sha256 *hash, const uint8_t *bytes, size_t size);
  */
 void sha256_update_two(struct sha256 *hash, const uint8_t *bytes, size_t size, struct sha256 *other,
 		       const uint8_t *other_bytes, size_t other_size);
+/* Bytes that decoding hashes beside its own work, block by block, as far as that gets. */
+struct beside {
+	struct sha256 *hash;
+	/* What is left of them. */
+	const uint8_t *bytes;
+	size_t size;
+};
+
+/* Takes what completes a block that was begun, so that whole blocks follow. */
+void sha256_begin_beside(struct beside *beside, struct sha256 *hash, const uint8_t *bytes,
+			 size_t size);
+
 /* Gives the digest; the hash takes no more. */
 void sha256_end(struct sha256 *hash, uint8_t *digest);
-
-/* Hash whole blocks (machine_*.c): of one, or as many of each of two. */
-void sha256_blocks(uint32_t *state, const uint8_t *bytes, size_t count);
-void sha256_blocks_two(uint32_t *state, const uint8_t *bytes, uint32_t *other,
-		       const uint8_t *other_bytes, size_t count);
 
 #pragma GCC visibility pop
 
