@@ -99,10 +99,12 @@ codecTest("the decoder and its thread share nothing without saying so", async ()
       new URL("../helper/system.c", import.meta.url).pathname,
     ]);
     const large = gzip(sample(6_000_000));
+    // Two at a time.
     const streams = [
       STREAMS["members"]!,
       STREAMS["nothing"]!,
       large,
+      gzip(sample(5_000_000)),
       gzip(sample(2_500_000), STORED),
     ];
     const files = streams.map((_, i) => `${folder}/stream-${i}`);

@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,69 +74,150 @@ static void print_digest(const uint8_t *digest)
 	printf("\n");
 }
 
-static void run(const uint8_t *bytes, size_t size, const char *path)
-{
-	struct decoder *decoder = malloc(sizeof(*decoder));
-	struct output output = { open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600), 0 };
+struct job {
+	const uint8_t *bytes;
+	size_t size;
+	size_t given;
+	struct output output;
+	struct decoder *decoder;
 	pthread_t thread;
+	bool has_ended;
+};
 
-	decoder_begin(decoder, true);
-	if (output.fd < 0 || pthread_create(&thread, NULL, work, decoder) != 0)
+static void begin(struct job *job, struct owner *owner)
+{
+	decoder_begin(job->decoder, owner, true);
+	if (pthread_create(&job->thread, NULL, work, job->decoder) != 0)
 		abort();
-	for (size_t at = 0; at < size;) {
-		size_t piece = size - at < 70000 ? size - at : 70000;
+}
 
-		at += decoder_give(decoder, bytes + at, piece);
-		if (at < size)
-			decoder_wait(decoder);
-		take(decoder, &output);
+/* Gives some and takes all there is; gives whether that was the last. */
+static bool go_on(struct job *job)
+{
+	size_t left = job->size - job->given;
+
+	if (left > 0) {
+		job->given += decoder_give(job->decoder, job->bytes + job->given,
+					   left < 70000 ? left : 70000);
+		if (job->given == job->size)
+			decoder_close(job->decoder);
 	}
-	decoder_close(decoder);
-	while (!take(decoder, &output))
-		decoder_wait(decoder);
-	pthread_join(thread, NULL);
-	if (decoder->malformed != 0 || decoder->incomplete || decoder->failed_call != CALL_NONE)
-		abort();
-	print_digest(decoder->digest);
-	print_digest(decoder->diff_id);
+	return take(job->decoder, &job->output);
+}
 
-	/* Stopped in the middle: the thread ends, and closes what it was to close. */
-	decoder_begin(decoder, true);
-	if (pthread_create(&thread, NULL, work, decoder) != 0)
+/* All at once, as layers are. An owner that is busy hashes nothing: the threads do, while they decode. */
+static void run(struct job *jobs, size_t count, bool is_busy)
+{
+	struct owner owner = { 0 };
+	size_t left = count;
+
+	for (size_t i = 0; i < count; i++) {
+		jobs[i].given = 0;
+		jobs[i].output.size = 0;
+		jobs[i].has_ended = false;
+		begin(&jobs[i], &owner);
+	}
+	while (left > 0) {
+		for (size_t i = 0; i < count; i++) {
+			jobs[i].decoder->wanted = true;
+			if (jobs[i].has_ended || !go_on(&jobs[i]))
+				continue;
+			decoder_stop(jobs[i].decoder);
+			pthread_join(jobs[i].thread, NULL);
+			jobs[i].has_ended = true;
+			left--;
+		}
+		if (left > 0 && is_busy)
+			sched_yield();
+		else if (left > 0)
+			decoder_wait(&owner);
+	}
+	if (owner.first != NULL || owner.decoders != 0)
 		abort();
-	decoder_give(decoder, bytes, size);
-	if (size > 100000) {
-		while (decoder_take(decoder) < 0)
+	for (size_t i = 0; i < count; i++) {
+		struct decoder *decoder = jobs[i].decoder;
+
+		if (decoder->malformed != 0 || decoder->incomplete ||
+		    decoder->failed_call != CALL_NONE)
+			abort();
+		if (is_busy)
+			continue;
+		print_digest(decoder->digest);
+		print_digest(decoder->diff_id);
+	}
+}
+
+/* Stopped in the middle: the thread ends, and closes what it was to close. */
+static void stop_early(struct job *job)
+{
+	struct owner owner = { 0 };
+
+	begin(job, &owner);
+	decoder_give(job->decoder, job->bytes, job->size);
+	bool is_large = job->size > 100000;
+
+	if (is_large) {
+		while (decoder_take(job->decoder) < 0)
 			;
-		decoder->file_ops[0][0] = finish_op(output.fd);
-		decoder_stop(decoder);
-		decoder_release(decoder, 1);
+		job->decoder->file_ops[0][0] = finish_op(job->output.fd);
+		decoder_release(job->decoder, 1);
 	}
-	decoder_stop(decoder);
-	pthread_join(thread, NULL);
-	if (size > 100000 && fcntl(output.fd, F_GETFD) != -1)
+	decoder_stop(job->decoder);
+	pthread_join(job->thread, NULL);
+	if (is_large && fcntl(job->output.fd, F_GETFD) != -1)
 		abort();
-	free(decoder);
+}
+
+static struct job job_of(const char *from, const char *to)
+{
+	FILE *file = fopen(from, "rb");
+
+	if (file == NULL || fseek(file, 0, SEEK_END) != 0)
+		abort();
+	size_t size = (size_t)ftell(file);
+	uint8_t *bytes = malloc(size);
+
+	rewind(file);
+	if (fread(bytes, 1, size, file) != size)
+		abort();
+	fclose(file);
+	return (struct job){
+		.bytes = bytes,
+		.size = size,
+		.output = { open(to, O_WRONLY | O_CREAT | O_TRUNC, 0600), 0 },
+		.decoder = calloc(1, sizeof(struct decoder)),
+	};
 }
 
 int main(int argc, char **argv)
 {
-	for (int i = 2; i < argc; i++) {
-		FILE *file = fopen(argv[i], "rb");
-		char path[4096];
+	enum { AT_ONCE = 2 };
 
-		if (file == NULL || fseek(file, 0, SEEK_END) != 0)
-			abort();
-		size_t size = (size_t)ftell(file);
-		uint8_t *bytes = malloc(size);
+	for (int i = 2; i < argc; i += AT_ONCE) {
+		struct job jobs[AT_ONCE];
+		/* The diff ID follows the digest. */
+		uint8_t busy[AT_ONCE][2 * SHA256_SIZE];
+		size_t count = 0;
 
-		rewind(file);
-		if (fread(bytes, 1, size, file) != size)
-			abort();
-		fclose(file);
-		snprintf(path, sizeof(path), "%s/out-%d", argv[1], i);
-		run(bytes, size, path);
-		free(bytes);
+		for (int j = i; j < argc && count < AT_ONCE; j++) {
+			char path[4096];
+
+			snprintf(path, sizeof(path), "%s/out-%d", argv[1], j);
+			jobs[count++] = job_of(argv[j], path);
+		}
+		run(jobs, count, true);
+		for (size_t j = 0; j < count; j++)
+			memcpy(busy[j], jobs[j].decoder->digest, sizeof(busy[j]));
+		run(jobs, count, false);
+		for (size_t j = 0; j < count; j++) {
+			if (memcmp(busy[j], jobs[j].decoder->digest, sizeof(busy[j])) != 0)
+				abort();
+		}
+		for (size_t j = 0; j < count; j++) {
+			stop_early(&jobs[j]);
+			free((void *)jobs[j].bytes);
+			free(jobs[j].decoder);
+		}
 	}
 	return 0;
 }

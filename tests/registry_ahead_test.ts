@@ -4,7 +4,7 @@ import { gzipSync } from "node:zlib";
 import { RunnerError } from "../src/errors.ts";
 import { OwnLane } from "../src/extract/lane.ts";
 import { LayerArea } from "../src/extract/layer_area.ts";
-import type { LayerTask } from "../src/extract/layer_task.ts";
+import type { LayerSetup, LayerTask } from "../src/extract/layer_task.ts";
 import type { Layer } from "../src/image/types.ts";
 import { Directory } from "../src/os/directory.ts";
 import type { DiffId, Digest } from "../src/reference/digest.ts";
@@ -125,9 +125,14 @@ for (const [name, size] of [["large", 5_000_000], ["small", 1000]] as const) {
         limits: { maxSize: 1e9, maxEntries: 1e6, maxPathLength: 4096, maxPaxSize: 1e6 },
         meter: new SharedArrayBuffer(16),
         codec: undefined,
-      } as unknown as ConstructorParameters<typeof OwnLane>[0];
+      } as unknown as LayerSetup;
       const waiting = tasks.slice(1);
-      const lane = new OwnLane(setup, store as unknown as ImageStore, () => waiting[0]);
+      const lane = new OwnLane({
+        setup,
+        store: store as unknown as ImageStore,
+        next: () => waiting[0],
+        width: 1,
+      });
       await lane.run(tasks[0]!);
       assertEquals(store.asked, [`ahead ${digests[1]}`, `read ${digests[0]}`]);
       waiting.shift();

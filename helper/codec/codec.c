@@ -9,6 +9,7 @@ const struct codec *codec_of_machine(void)
 
 	if (!machine_suffices())
 		return NULL;
+	codec.owner_size = sizeof(struct owner);
 	codec.decoder_size = sizeof(struct decoder);
 	codec.begin = decoder_begin;
 	codec.work = decoder_work;

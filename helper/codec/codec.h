@@ -5,15 +5,16 @@
 #include "decoder.h"
 
 struct codec {
-	/* Bytes that the owner of a decoder sets aside for it. */
+	/* Bytes that the owner of decoders sets aside for itself, and for each. */
+	uint64_t owner_size;
 	uint64_t decoder_size;
-	void (*begin)(struct decoder *decoder, bool has_thread);
+	void (*begin)(struct decoder *decoder, struct owner *owner, bool has_thread);
 	void (*work)(struct decoder *decoder);
 	uint64_t (*give)(struct decoder *decoder, const uint8_t *bytes, uint64_t size);
 	void (*close)(struct decoder *decoder);
 	void (*release)(struct decoder *decoder, uint32_t file_ops);
 	void (*flush)(struct decoder *decoder, uint32_t file_ops);
-	void (*wait)(struct decoder *decoder);
+	void (*wait)(struct owner *owner);
 	void (*stop)(struct decoder *decoder);
 };
 

@@ -4,6 +4,11 @@
 #include "bytes.h"
 #include "file_ops.h"
 
+enum {
+	/* Outputs to hash, from which on that is done beside decoding the next. */
+	MANY_OUTPUTS = 2,
+};
+
 /* Tells the other side that something has changed. */
 static void notify(struct side *side)
 {
@@ -20,15 +25,18 @@ static void sleep_since(struct side *side, uint32_t changes)
 	atomic_store(&side->sleeps, 0);
 }
 
-void decoder_begin(struct decoder *decoder, bool has_thread)
+void decoder_begin(struct decoder *decoder, struct owner *owner, bool has_thread)
 {
+	decoder->owner = owner;
+	decoder->next = owner->first;
+	owner->first = decoder;
+	atomic_fetch_add(&owner->decoders, 1);
+	decoder->wanted = 0;
 	for (uint32_t i = 0; i < DECODER_SLOTS; i++)
 		decoder->output_at[i] = (uint32_t)(decoder->output[i] + WINDOW - (uint8_t *)decoder);
 	decoder->has_thread = has_thread;
 	decoder->malformed = 0;
 	decoder->incomplete = 0;
-	atomic_init(&decoder->owner.changes, 0);
-	atomic_init(&decoder->owner.sleeps, 0);
 	atomic_init(&decoder->thread.changes, 0);
 	atomic_init(&decoder->thread.sleeps, 0);
 	atomic_init(&decoder->stopped, 0);
@@ -58,34 +66,6 @@ static bool has_free_slot(struct decoder *decoder)
 	       made - atomic_load(&decoder->written) < DECODER_SLOTS;
 }
 
-/* Decodes what there is of the blob, or a part, into the next slot. */
-static void decode(struct decoder *decoder)
-{
-	struct gunzip *gunzip = &decoder->gunzip;
-	uint64_t decoded = atomic_load(&decoder->decoded);
-	uint64_t at = decoded % DECODER_INPUT;
-	uint64_t size = atomic_load(&decoder->given) - decoded;
-	uint32_t slot = atomic_load(&decoder->made) % DECODER_SLOTS;
-
-	if (size > DECODER_INPUT - at)
-		size = DECODER_INPUT - at;
-	struct beside nothing = { 0 };
-	uint32_t stopped = gunzip_run(gunzip, decoder->input + at, size, decoder->output[slot],
-				      sizeof(decoder->output[slot]), &nothing);
-
-	decoder->has_more = stopped == DECODED_NEEDS_OUTPUT;
-	if (stopped > DECODED_END) {
-		decoder->malformed = stopped;
-		return;
-	}
-	decoder->output_size[slot] = (uint32_t)gunzip->given;
-	decoder->decoded_from[slot] = decoded + gunzip->taken;
-	/* In this order: what an output was decoded from is decoded. */
-	atomic_store(&decoder->decoded, decoded + gunzip->taken);
-	if (gunzip->given > 0)
-		atomic_fetch_add(&decoder->made, 1);
-}
-
 /* Hashes a part of the tar, with the blob up to what it was decoded from. */
 static void hash_both(struct decoder *decoder, uint64_t blob_end, const uint8_t *tar, size_t tar_size)
 {
@@ -107,6 +87,84 @@ static void hash_both(struct decoder *decoder, uint64_t blob_end, const uint8_t 
 	}
 	sha256_update(&decoder->tar_hash, tar, tar_size);
 	atomic_store(&decoder->digested, digested);
+}
+
+/*
+ * Takes the next output to hash beside decoding, with what of the blob it was decoded from lies in one
+ * piece. That takes less of the processor than one after the other, and more time than decoding
+ * alone: it is for an owner of several decoders, who has enough to do without hashing.
+ */
+static bool begin_hashing(struct decoder *decoder, struct beside *tar, struct beside *blob)
+{
+	uint32_t made = atomic_load(&decoder->made);
+
+	if (atomic_load(&decoder->owner->decoders) < 2 ||
+	    made - atomic_load(&decoder->hashed) < MANY_OUTPUTS ||
+	    atomic_exchange(&decoder->hashing, 1))
+		return false;
+	uint32_t hashed = atomic_load(&decoder->hashed);
+
+	if (hashed == made) {
+		/* The owner has hashed them just before. */
+		atomic_store(&decoder->hashing, 0);
+		return false;
+	}
+	uint32_t slot = hashed % DECODER_SLOTS;
+	uint64_t digested = atomic_load(&decoder->digested);
+	uint64_t at = digested % DECODER_INPUT;
+	uint64_t size = decoder->decoded_from[slot] - digested;
+
+	if (size > DECODER_INPUT - at)
+		size = DECODER_INPUT - at;
+	sha256_begin_beside(tar, &decoder->tar_hash, decoder->output[slot] + WINDOW,
+			    decoder->output_size[slot]);
+	sha256_begin_beside(blob, &decoder->blob_hash, decoder->input + at, size);
+	return true;
+}
+
+/* Hashes what is left of them. */
+static void end_hashing(struct decoder *decoder, const struct beside *tar, const struct beside *blob)
+{
+	uint32_t hashed = atomic_load(&decoder->hashed);
+	uint64_t digested = atomic_load(&decoder->digested);
+
+	atomic_store(&decoder->digested,
+		     digested - digested % DECODER_INPUT +
+			     (uint64_t)(blob->bytes - decoder->input));
+	hash_both(decoder, decoder->decoded_from[hashed % DECODER_SLOTS], tar->bytes, tar->size);
+	atomic_store(&decoder->hashed, hashed + 1);
+	atomic_store(&decoder->hashing, 0);
+}
+
+/* Decodes what there is of the blob, or a part, into the next slot. */
+static void decode(struct decoder *decoder)
+{
+	struct gunzip *gunzip = &decoder->gunzip;
+	uint64_t decoded = atomic_load(&decoder->decoded);
+	uint64_t at = decoded % DECODER_INPUT;
+	uint64_t size = atomic_load(&decoder->given) - decoded;
+	uint32_t slot = atomic_load(&decoder->made) % DECODER_SLOTS;
+
+	if (size > DECODER_INPUT - at)
+		size = DECODER_INPUT - at;
+	struct beside beside[] = { { 0 }, { 0 }, { 0 } };
+	bool hashes = begin_hashing(decoder, &beside[0], &beside[1]);
+	uint32_t stopped = gunzip_run(gunzip, decoder->input + at, size, decoder->output[slot],
+				      sizeof(decoder->output[slot]), beside);
+
+	if (hashes)
+		end_hashing(decoder, &beside[0], &beside[1]);
+	decoder->has_more = stopped == DECODED_NEEDS_OUTPUT;
+	if (stopped > DECODED_END) {
+		decoder->malformed = stopped;
+		return;
+	}
+	decoder->output_size[slot] = (uint32_t)gunzip->given;
+	decoder->decoded_from[slot] = decoded + gunzip->taken;
+	/* In this order: what an output was decoded from is decoded. */
+	atomic_store(&decoder->decoded, decoded + gunzip->taken);
+	if (gunzip->given > 0)
+		atomic_fetch_add(&decoder->made, 1);
 }
 
 /*
@@ -202,7 +260,7 @@ void decoder_work(struct decoder *decoder)
 		uint32_t changes = atomic_load(&decoder->thread.changes);
 
 		if (work(decoder))
-			notify(&decoder->owner);
+			notify(&decoder->owner->side);
 		else if (!atomic_load(&decoder->stopped))
 			sleep_since(&decoder->thread, changes);
 	}
@@ -264,35 +322,59 @@ void decoder_flush(struct decoder *decoder, uint32_t file_ops)
 	uint32_t released = atomic_load(&decoder->released);
 
 	for (;;) {
-		uint32_t changes = atomic_load(&decoder->owner.changes);
+		uint32_t changes = atomic_load(&decoder->owner->side.changes);
 
 		if (atomic_load(&decoder->written) == released)
 			break;
 		if (!write_out(decoder))
-			sleep_since(&decoder->owner, changes);
+			sleep_since(&decoder->owner->side, changes);
 	}
 	file_ops_run(decoder, released % DECODER_SLOTS, file_ops);
 }
 
-void decoder_wait(struct decoder *decoder)
+static bool can_go_on(struct decoder *decoder)
 {
-	uint32_t changes = atomic_load(&decoder->owner.changes);
 	bool has_room = !atomic_load(&decoder->closed) &&
 			atomic_load(&decoder->given) - atomic_load(&decoder->digested) <
 				DECODER_INPUT;
 
-	if (has_room || decoder_take(decoder) != DECODER_NOTHING)
-		return;
+	return has_room || decoder_take(decoder) != DECODER_NOTHING;
+}
+
+/* Does a part of what there is to do for the owner; false: there is nothing. */
+static bool help(struct decoder *decoder)
+{
 	if (!decoder->has_thread)
-		work(decoder);
-	else if (hash(decoder) || write_out(decoder))
-		notify(&decoder->thread);
-	else
-		sleep_since(&decoder->owner, changes);
+		return decoder->wanted && work(decoder);
+	if (!hash(decoder) && !write_out(decoder))
+		return false;
+	notify(&decoder->thread);
+	return true;
+}
+
+void decoder_wait(struct owner *owner)
+{
+	uint32_t changes = atomic_load(&owner->side.changes);
+
+	for (struct decoder *decoder = owner->first; decoder != NULL; decoder = decoder->next) {
+		if (decoder->wanted && can_go_on(decoder))
+			return;
+	}
+	for (struct decoder *decoder = owner->first; decoder != NULL; decoder = decoder->next) {
+		if (help(decoder))
+			return;
+	}
+	sleep_since(&owner->side, changes);
 }
 
 void decoder_stop(struct decoder *decoder)
 {
+	struct decoder **link = &decoder->owner->first;
+
+	while (*link != decoder)
+		link = &(*link)->next;
+	*link = decoder->next;
+	atomic_fetch_sub(&decoder->owner->decoders, 1);
 	atomic_store(&decoder->stopped, 1);
 	notify(&decoder->thread);
 }

@@ -2,7 +2,8 @@
  * The way of a gzipped layer's bytes from its blob to its tar (its digest, gunzip, its diff ID), and
  * from there to files. A thread does that ahead of and behind the owner, who gives the blob's bytes,
  * takes the tar's, and says what of them to write where. All of it goes through rings in memory that
- * is set aside once. Without a thread the owner does it.
+ * is set aside once. Without a thread the owner does it. An owner may have several decoders, each
+ * with a thread of its own.
  */
 #ifndef DECODER_H
 #define DECODER_H
@@ -16,7 +17,7 @@ enum {
 	DECODER_INPUT = 1 << 20,
 	/* Bytes of the tar that are handed over at once: few enough to stay in a core's cache. */
 	DECODER_OUTPUT = 1 << 18,
-	DECODER_SLOTS = 6,
+	DECODER_SLOTS = 12,
 	/* What is to be done with one output, at most: each file that it ends is open so long. */
 	DECODER_FILE_OPS = 128,
 };
@@ -66,6 +67,15 @@ struct side {
 	_Atomic uint32_t sleeps;
 };
 
+struct decoder;
+
+/* Of one thread, which waits for all its decoders at once; begins as zeros. */
+struct owner {
+	struct side side;
+	_Atomic uint32_t decoders;
+	struct decoder *first;
+};
+
 struct decoder {
 	/* What src/os/native_decoder.ts reads: these stay first. */
 	uint32_t output_at[DECODER_SLOTS];   /* where the slots' bytes are, in this structure */
@@ -82,10 +92,14 @@ struct decoder {
 	/* Outputs decoded so far; and whether everything that came has been decoded. */
 	_Atomic uint32_t made;
 	_Atomic uint32_t ended;
+	/* The owner's, for itself: it waits for this one. */
+	uint32_t wanted;
+	uint32_t unused;
 	struct file_op file_ops[DECODER_SLOTS][DECODER_FILE_OPS];
 
 	bool has_thread;
-	struct side owner;
+	struct owner *owner;
+	struct decoder *next; /* of the owner's */
 	struct side thread;
 	_Atomic uint32_t stopped;
 	_Atomic uint32_t closed; /* no more input comes */
@@ -125,7 +139,8 @@ enum {
 
 #pragma GCC visibility push(hidden)
 
-void decoder_begin(struct decoder *decoder, bool has_thread);
+/* The owner's from now on, until decoder_stop. */
+void decoder_begin(struct decoder *decoder, struct owner *owner, bool has_thread);
 /* The thread, until the end or decoder_stop. */
 void decoder_work(struct decoder *decoder);
 
@@ -139,9 +154,12 @@ int32_t decoder_take(struct decoder *decoder);
 void decoder_release(struct decoder *decoder, uint32_t file_ops);
 /* Does all operations so far, with `file_ops` on the output last taken, which stays taken. */
 void decoder_flush(struct decoder *decoder, uint32_t file_ops);
-/* Until there is output, or room for input, or the end; only when there is neither. */
-void decoder_wait(struct decoder *decoder);
-/* The thread ends soon, whatever there is left. */
+/*
+ * Until one of the owner's decoders has changed, unless one that is wanted has output, or room for
+ * input, or is at its end. Some of the work is done meanwhile.
+ */
+void decoder_wait(struct owner *owner);
+/* The thread ends soon, whatever there is left, and the owner has nothing to do with it any more. */
 void decoder_stop(struct decoder *decoder);
 
 #pragma GCC visibility pop

@@ -38,8 +38,10 @@ const MALFORMED: readonly string[] = [
 export class DecoderAhead implements LayerDecoder {
   readonly compression: Compression = "gzip";
   readonly #native: NativeDecoder;
+  readonly #codec: Codec;
 
   constructor(codec: Codec) {
+    this.#codec = codec;
     this.#native = codec.decoder();
   }
 
@@ -47,23 +49,23 @@ export class DecoderAhead implements LayerDecoder {
     return this.#native.files;
   }
 
-  push(chunk: Bytes, output: Output): void {
+  async push(chunk: Bytes, output: Output): Promise<void> {
     let at = this.#native.give(chunk);
     this.#handOn(output);
     while (at < chunk.length) {
-      this.#native.wait();
+      await this.#codec.wait(this.#native);
       this.#handOn(output);
       at += this.#native.give(chunk.subarray(at));
     }
     this.#requireSuccess();
   }
 
-  finish(output: Output): void {
+  async finish(output: Output): Promise<void> {
     this.#native.end();
     try {
-      while (!this.#handOn(output)) this.#native.wait();
+      while (!this.#handOn(output)) await this.#codec.wait(this.#native);
     } catch (error) {
-      while (!this.#handOn(() => {})) this.#native.wait();
+      while (!this.#handOn(() => {})) await this.#codec.wait(this.#native);
       throw error;
     }
     this.#requireSuccess();

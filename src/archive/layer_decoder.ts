@@ -10,12 +10,13 @@ export interface LayerDecoder {
   /** Writes what was handed on to files, later; it is done when `finish` is. */
   readonly files: FileQueue | undefined;
   /**
-   * Takes the blob's next bytes and hands on what of the tar is ready.
+   * Takes the blob's next bytes and hands on what of the tar is ready; they are good until it is
+   * done.
    *
    * @throws {ArchiveError} when they are not of their compression; {@linkcode SystemError} when a
    * file could not be written; what `output` throws
    */
-  push(chunk: Uint8Array<ArrayBuffer>, output: Output): void;
+  push(chunk: Uint8Array<ArrayBuffer>, output: Output): void | Promise<void>;
   /**
    * Says that the blob has no more bytes and hands on the rest of the tar. The digest is known
    * afterwards, whatever it throws.
@@ -23,7 +24,7 @@ export interface LayerDecoder {
    * @throws {ArchiveError} when there should be more; {@linkcode SystemError} when a file could not
    * be written; what `output` throws
    */
-  finish(output: Output): void;
+  finish(output: Output): void | Promise<void>;
   /** The blob's, `algorithm:hex`. */
   digest(): string;
   /** The tar's, `algorithm:hex`. */

@@ -47,12 +47,12 @@ async function decode(stream: Bytes, options: Options = {}): Promise<Decoded> {
   let error: Error | undefined;
   try {
     for (let at = 0; at < stream.length; at += chunkSize) {
-      decoder.push(stream.subarray(at, at + chunkSize), take);
+      await decoder.push(stream.subarray(at, at + chunkSize), take);
       // Where a blob is awaited, the thread gets its turn.
       if (at % 16 === 0) await Promise.resolve();
     }
     try {
-      decoder.finish(take);
+      await decoder.finish(take);
     } catch (thrown) {
       error = thrown as Error;
     }
@@ -79,6 +79,34 @@ for (const threads of [true, false]) {
       assertEquals(digest, sha256(STREAM));
     }
   });
+
+  codecTest(
+    `the codec ${how} decodes several layers at once`,
+    async () => {
+      const shared = await codec();
+      const order: number[] = [];
+      const layer = async (i: number, stream: Bytes) => {
+        using _ = shared.layer();
+        return await decode(stream, { codec: shared, output: () => order.push(i) });
+      };
+      const damaged = STREAM.with(STREAM.length - 5, STREAM.at(-5)! ^ 1);
+      const [first, second, third] = await Promise.all([
+        layer(0, STREAM),
+        layer(1, damaged),
+        layer(2, gzip(PLAIN.subarray(0, 10))),
+      ]);
+      assertEquals([first.error, third.error], [undefined, undefined]);
+      assertEquals([first.digest, first.diffId], [sha256(STREAM), sha256(PLAIN)]);
+      assertEquals(second.digest, sha256(damaged));
+      assert(/incorrect data check/.test(String(second.error)), String(second.error));
+      assertEquals(third.diffId, sha256(PLAIN.subarray(0, 10)));
+      const turns = order.filter((i, at) => i !== order[at - 1]).length;
+      // Without threads, one after the other is as good.
+      assert(turns > (threads ? 6 : 2), `${turns} turns in ${order.length} outputs`);
+      // One alone has the isolate to itself again.
+      assertEquals((await layer(0, STREAM)).diffId, sha256(PLAIN));
+    },
+  );
 
   codecTest(`the codec ${how} says what is wrong, after the digest is known`, async () => {
     const cases: readonly (readonly [Bytes, RegExp])[] = [
@@ -166,8 +194,8 @@ for (const threads of [true, false]) {
           });
         }
       };
-      decoder.push(STREAM, output);
-      decoder.finish(output);
+      await decoder.push(STREAM, output);
+      await decoder.finish(output);
       decoder.close();
       let written = 0;
       for (let i = 0; i < count; i++) {
@@ -205,8 +233,8 @@ for (const threads of [true, false]) {
       writer.finish({ size: undefined, ...metadata });
     };
     try {
-      decoder.push(STREAM, output);
-      decoder.finish(output);
+      await decoder.push(STREAM, output);
+      await decoder.finish(output);
     } catch (thrown) {
       error = thrown as SystemError;
     } finally {

@@ -10,24 +10,35 @@ import type {
   WorkerRequest,
 } from "./layer_task.ts";
 
-/** Something that reads one layer at a time. */
+/** Something that reads layers. */
 export interface Lane {
+  /** How many it reads at once, at most. */
+  readonly width: number;
   /** Throws what the task threw, or the reason it was ended with. */
   run(task: LayerTask): Promise<LayerResult>;
   /** Ends what is under way: nothing is written from then on. */
   end(reason: unknown): void;
 }
 
+export interface OwnLaneOptions {
+  readonly setup: LayerSetup;
+  readonly store: ImageStore;
+  /** The task this lane will have after those it has, as far as that is known. */
+  readonly next: () => LayerTask | undefined;
+  readonly width: number;
+}
+
 /** A lane in this isolate, which loads what it needs with the first task. */
 export class OwnLane implements Lane {
+  readonly width: number;
   readonly #setup: LayerSetup;
   readonly #store: ImageStore;
   readonly #next: () => LayerTask | undefined;
   readonly #abort = new AbortController();
   #reader: Promise<LayerReader> | undefined;
 
-  /** @param next the task this lane will have after the one it has, as far as that is known */
-  constructor(setup: LayerSetup, store: ImageStore, next: () => LayerTask | undefined) {
+  constructor({ setup, store, next, width }: OwnLaneOptions) {
+    this.width = width;
     this.#setup = setup;
     this.#store = store;
     this.#next = next;
@@ -63,6 +74,7 @@ export class OwnLane implements Lane {
 
 /** A lane in a Worker, which loads from when it is made. */
 export class WorkerLane implements Lane {
+  readonly width = 1;
   readonly #worker: Worker;
   readonly #log: Logger;
   /** Of the task it has; failures without one are kept for the next. */

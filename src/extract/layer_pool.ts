@@ -1,5 +1,7 @@
+import type { Layer } from "../image/types.ts";
 import type { Logger } from "../log.ts";
 import { codecAddress } from "../os/codec.ts";
+import { DECODERS_AT_ONCE } from "../os/native_decoder.ts";
 import type { ImageStore } from "../store/store.ts";
 import { type Lane, OwnLane, WorkerLane } from "./lane.ts";
 import type { LayerResult, LayerSetup, LayerTask } from "./layer_task.ts";
@@ -15,34 +17,51 @@ interface Queued {
 /**
  * Reads layers on as many lanes as there are cores for: this isolate is one, each other a Worker. A
  * lane takes one core, since an isolate works on one thread; this one takes two where the codec
- * decodes on a thread beside it. The Workers load while the image is being looked up, if the pool is
+ * decodes on threads beside it. The Workers load while the image is being looked up, if the pool is
  * made before that. Tasks start in the order they are given. Disposing ends whatever is under way.
  */
 export class LayerPool implements Disposable {
   readonly #workers: readonly WorkerLane[];
+  /** Layers that this isolate reads at once: two keep two cores busier than one. */
+  readonly #width: number;
   #lanes: readonly Lane[];
   readonly #idle: Lane[] = [];
   readonly #queue: Queued[] = [];
   #stopped: { readonly reason: unknown } | undefined;
 
   constructor(log: Logger) {
-    const own = codecAddress() === undefined ? 1 : 2;
-    const count = Math.min(navigator.hardwareConcurrency, MAX_LANES) - own;
+    const hasCodec = codecAddress() !== undefined;
+    const count = Math.min(navigator.hardwareConcurrency, MAX_LANES) - (hasCodec ? 2 : 1);
     this.#workers = Array.from({ length: Math.max(0, count) }, () => new WorkerLane(log));
+    this.#width = hasCodec && this.#workers.length === 0 ? DECODERS_AT_ONCE : 1;
     this.#lanes = this.#workers;
+  }
+
+  /**
+   * Asks for the first bytes of the layers that will be read first, where it is known that this
+   * isolate will read them. Nothing runs.
+   */
+  ahead(layers: readonly Layer[], store: ImageStore): void {
+    if (this.#workers.length > 0) return;
+    for (const { blob } of layers.slice(0, this.#width)) store.ahead(blob);
   }
 
   /** Tells the lanes what all tasks share; nothing runs before. */
   begin(setup: LayerSetup, store: ImageStore): void {
     for (const worker of this.#workers) worker.begin(setup);
+    const own = new OwnLane({
+      setup,
+      store,
+      // Of several lanes it is not known which will take a task.
+      next: () => this.lanes === 1 ? this.#queue[0]?.task : undefined,
+      width: this.#width,
+    });
     // The Workers have loaded by now.
-    // Of several lanes it is not known which will take a task.
-    const next = () => this.lanes === 1 ? this.#queue[0]?.task : undefined;
-    this.#lanes = [...this.#workers, new OwnLane(setup, store, next)];
-    this.#idle.push(...this.#lanes);
+    this.#lanes = [...this.#workers, own];
+    for (const lane of this.#lanes) this.#idle.push(...Array<Lane>(lane.width).fill(lane));
   }
 
-  /** How many tasks run at once; known from `begin` on. */
+  /** Each on cores of its own; known from `begin` on. */
   get lanes(): number {
     return this.#lanes.length;
   }

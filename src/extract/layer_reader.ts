@@ -50,6 +50,7 @@ export function layerReader(
     return { bytes, summary: sink?.close() };
   };
   return async (task) => {
+    using _ = codec?.layer();
     try {
       return await read(task);
     } catch (error) {

@@ -61,6 +61,8 @@ export async function readLayer(
     return opened;
   };
   const output = (bytes: Uint8Array<ArrayBuffer>) => {
+    // The decoder lets other layers have their turns.
+    signal?.throwIfAborted();
     unpacked += bytes.length;
     meter?.addBytes(bytes.length);
     tar!.push(bytes);
@@ -77,7 +79,7 @@ export async function readLayer(
         isNearEnd = true;
         onNearEnd?.();
       }
-      decoder.push(chunk as Uint8Array<ArrayBuffer>, output);
+      await decoder.push(chunk as Uint8Array<ArrayBuffer>, output);
     }
     decoder ??= await open(new Uint8Array());
     signal?.throwIfAborted();
@@ -85,7 +87,7 @@ export async function readLayer(
       throw new ArchiveError(`the blob has ${compressed} bytes instead of ${layer.blob.size}`);
     }
     try {
-      decoder.finish(output);
+      await decoder.finish(output);
     } finally {
       // A blob that is not what its digest says is that before it is a malformed archive.
       requireMatch("digest", layer.blob.digest, decoder.digest());

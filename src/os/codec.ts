@@ -6,9 +6,12 @@
 import { functionAt } from "./libc.ts";
 import { NativeDecoder } from "./native_decoder.ts";
 
-/** `struct codec` of helper/codec/codec.h: the size of a decoder, then its functions, in order. */
+/**
+ * `struct codec` of helper/codec/codec.h: the sizes of an owner and of a decoder, then the functions,
+ * in order.
+ */
 const FUNCTIONS = {
-  begin: { parameters: ["buffer", "bool"], result: "void" },
+  begin: { parameters: ["buffer", "buffer", "bool"], result: "void" },
   work: { parameters: ["buffer"], result: "void", nonblocking: true },
   give: { parameters: ["buffer", "buffer", "usize"], result: "usize" },
   close: { parameters: ["buffer"], result: "void" },
@@ -42,8 +45,12 @@ export class Codec {
   readonly #decoderSize: number;
   readonly #functions: CodecFunctions;
   readonly #threads: boolean;
+  /** `struct owner`: of all decoders. */
+  readonly #owner: Uint8Array<ArrayBuffer>;
   /** Memory of decoders that have ended, for the next ones. */
   readonly #free: Uint8Array<ArrayBuffer>[] = [];
+  #layers = 0;
+  #waiting: { readonly decoder: NativeDecoder; readonly resolve: () => void }[] = [];
 
   /**
    * @param address of a `struct codec`, see {@linkcode codecAddress}
@@ -52,26 +59,62 @@ export class Codec {
    */
   constructor(address: bigint, threads: boolean) {
     const names = Object.keys(FUNCTIONS) as (keyof CodecFunctions)[];
-    const words = new BigUint64Array(
-      Deno.UnsafePointerView.getArrayBuffer(pointer(address), 8 * (1 + names.length)),
+    const [ownerSize, decoderSize, ...functions] = new BigUint64Array(
+      Deno.UnsafePointerView.getArrayBuffer(pointer(address), 8 * (2 + names.length)),
     );
-    this.#decoderSize = Number(words[0]);
+    this.#owner = new Uint8Array(Number(ownerSize));
+    this.#decoderSize = Number(decoderSize);
     this.#functions = Object.fromEntries(
-      names.map((name, i) => [name, functionAt(pointer(words[1 + i]!), FUNCTIONS[name])]),
+      names.map((name, i) => [name, functionAt(pointer(functions[i]!), FUNCTIONS[name])]),
     ) as unknown as CodecFunctions;
     this.#threads = threads;
+  }
+
+  /** A layer is being read, whether or not it has a decoder yet, until the result is disposed of. */
+  layer(): Disposable {
+    this.#layers++;
+    return { [Symbol.dispose]: () => void this.#layers-- };
   }
 
   decoder(): NativeDecoder {
     // Megabytes: an image of many layers must not leave as many blocks of memory behind.
     const state = this.#free.pop() ?? new Uint8Array(this.#decoderSize);
     const { begin, work } = this.#functions;
-    begin(state, this.#threads);
-    // The thread's memory is kept, and left alone, until it has ended.
+    begin(state, this.#owner, this.#threads);
+    // The thread's memory, the owner's too, is kept and left alone until it has ended.
     const ended = this.#threads ? work(state) : Promise.resolve();
     return new NativeDecoder(state, this.#functions, () => {
       ended.then(() => this.#free.push(state));
     });
+  }
+
+  /**
+   * Waits until the decoder, when it can neither take nor give anything, may be able to: for as long
+   * as decoding some takes. This thread sleeps meanwhile; only where it reads other layers, they
+   * have their turns before. Gives nothing to await where it has slept already.
+   */
+  wait(decoder: NativeDecoder): Promise<void> | undefined {
+    decoder.wanted = true;
+    if (this.#layers < 2) {
+      this.#functions.wait(this.#owner);
+      decoder.wanted = false;
+      return undefined;
+    }
+    return new Promise((resolve) => {
+      // After what the network has brought, which a resolved promise would not let through.
+      if (this.#waiting.length === 0) setImmediate(() => this.#waitForAny());
+      this.#waiting.push({ decoder, resolve });
+    });
+  }
+
+  #waitForAny(): void {
+    this.#functions.wait(this.#owner);
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const { decoder, resolve } of waiting) {
+      decoder.wanted = false;
+      resolve();
+    }
   }
 }
 

@@ -3,8 +3,11 @@ import { NativeFileQueue, OP_SIZE, OPS_A_SLOT } from "./native_file_queue.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
+/** Decoders with threads that are open at once, at most. */
+export const DECODERS_AT_ONCE = 2;
+
 /** The beginning of `struct decoder` (helper/codec/decoder.h), in bytes. */
-const SLOTS = 6;
+const SLOTS = 12;
 const SHA256_SIZE = 32;
 const DIGEST_AT = 4 * 2 * SLOTS;
 const MALFORMED_AT = DIGEST_AT + 2 * SHA256_SIZE;
@@ -12,7 +15,8 @@ const INCOMPLETE_AT = MALFORMED_AT + 4;
 const FAILED_AT = INCOMPLETE_AT + 4;
 const MADE_AT = FAILED_AT + 4 * 4;
 const ENDED_AT = MADE_AT + 4;
-const FILE_OPS_AT = ENDED_AT + 4;
+const WANTED_AT = ENDED_AT + 4;
+const FILE_OPS_AT = WANTED_AT + 2 * 4;
 
 /**
  * A gzipped layer being decoded and hashed: the blob's bytes are given, the tar's taken. Must be
@@ -36,7 +40,8 @@ export class NativeDecoder {
     const ops = new Float64Array(state.buffer, FILE_OPS_AT, SLOTS * OPS_A_SLOT * OP_SIZE);
     const failed = new Uint32Array(state.buffer, FAILED_AT, 4);
     const flush = (count: number) => functions.flush(state, count);
-    this.files = new NativeFileQueue({ ops, failed, flush, slots: SLOTS });
+    const allSlots = SLOTS * DECODERS_AT_ONCE;
+    this.files = new NativeFileQueue({ ops, failed, flush, allSlots });
   }
 
   /** Copies as many bytes as there is room for. @returns how many those are */
@@ -70,9 +75,9 @@ export class NativeDecoder {
     this.#functions.release(this.#state, this.files.count);
   }
 
-  /** Blocks until bytes can be given or taken, or the end: for as long as decoding some takes. */
-  wait(): void {
-    this.#functions.wait(this.#state);
+  /** Whether the codec waits for this decoder. */
+  set wanted(wanted: boolean) {
+    this.#words[WANTED_AT / 4] = wanted ? 1 : 0;
   }
 
   /** `enum decoded` of helper/codec/inflate.h if the stream is malformed, else 0. */

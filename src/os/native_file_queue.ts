@@ -22,7 +22,8 @@ export interface QueueMemory {
   readonly failed: Uint32Array<ArrayBuffer>;
   /** Does what was begun in a slot, so far as so many operations go. */
   readonly flush: (count: number) => void;
-  readonly slots: number;
+  /** Of all decoders at once, which share the descriptors there may be. */
+  readonly allSlots: number;
 }
 
 /** Writes parts of the tar's bytes to files, after those bytes were released, by the decoder. */
@@ -38,12 +39,12 @@ export class NativeFileQueue implements FileQueue {
   #count = 0;
   #failure: SystemError | undefined;
 
-  constructor({ ops, failed, flush, slots }: QueueMemory) {
+  constructor({ ops, failed, flush, allSlots }: QueueMemory) {
     this.#ops = ops;
     this.#failed = failed;
     this.#flush = flush;
     const descriptors = Number(getLimit("nofile").soft - OTHER_DESCRIPTORS);
-    this.#limit = Math.max(1, Math.min(OPS_A_SLOT, Math.floor(descriptors / slots)));
+    this.#limit = Math.max(1, Math.min(OPS_A_SLOT, Math.floor(descriptors / allSlots)));
   }
 
   /** What follows is about this slot's bytes. */

@@ -1,0 +1,158 @@
+import { assert } from "@std/assert/assert.js";
+import { assertEquals } from "@std/assert/equals.js";
+import { createHash } from "node:crypto";
+import { gzipSync } from "node:zlib";
+import { LayerArea } from "../../src/extract/layer_area.ts";
+import { LayerPool } from "../../src/extract/layer_pool.ts";
+import type { LayerSetup } from "../../src/extract/layer_task.ts";
+import type { Layer } from "../../src/image/types.ts";
+import { createLogger } from "../../src/log.ts";
+import { codecAddress } from "../../src/os/codec.ts";
+import { Directory } from "../../src/os/directory.ts";
+import type { DiffId, Digest } from "../../src/reference/digest.ts";
+import type { ImageStore } from "../../src/store/store.ts";
+import { archive } from "../archive_builder.ts";
+import { codecTest, withCodec } from "../codec.ts";
+import { noise } from "../registry/pulling.ts";
+import { withRoot } from "./harness.ts";
+
+const sha256 = (bytes: Uint8Array) => `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
+
+/** Far more than a decoder's rings hold. */
+const FILES = 400;
+const FILE_SIZE = 30_000;
+/** The first layer's; the others' are larger. */
+const CHUNK = 2_000_000;
+
+interface TestLayer {
+  readonly layer: Layer;
+  readonly bytes: Uint8Array;
+}
+
+function makeLayer(i: number): TestLayer {
+  const tar = archive();
+  for (let n = 0; n < FILES; n++) tar.file(`app/${i}/${n}`, noise(FILE_SIZE, 1 + n));
+  const built = tar.build();
+  const bytes = new Uint8Array(gzipSync(built, { level: 1 }));
+  const blob = {
+    mediaType: "application/vnd.oci.image.layer.v1.tar+gzip",
+    digest: sha256(bytes) as Digest,
+    size: bytes.length,
+  };
+  return { layer: { blob, diffId: sha256(built) as DiffId }, bytes };
+}
+
+/** Layers in memory; tells of each chunk that is taken, as `LAYER begins`, `LAYER`, `LAYER ends`. */
+function storeOf(layers: readonly TestLayer[], told: (what: string) => void): ImageStore {
+  const store: Pick<ImageStore, "blob" | "ahead"> = {
+    ahead: ({ digest }) => told(`ahead ${nameOf(digest)}`),
+    async *blob({ digest }) {
+      const { bytes } = layers[nameOf(digest)]!;
+      told(`${nameOf(digest)} begins`);
+      const size = CHUNK * (1 + nameOf(digest));
+      for (let at = 0; at < bytes.length; at += size) {
+        yield bytes.slice(at, at + size);
+        told(`${nameOf(digest)}`);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      told(`${nameOf(digest)} ends`);
+    },
+  };
+  const nameOf = (digest: Digest) => layers.findIndex(({ layer }) => layer.blob.digest === digest);
+  return store as ImageStore;
+}
+
+/** A pool as the executable has it on so many cores. */
+function poolOn(cores: number): LayerPool {
+  const real = Object.getOwnPropertyDescriptor(Navigator.prototype, "hardwareConcurrency")!;
+  Object.defineProperty(Navigator.prototype, "hardwareConcurrency", { ...real, get: () => cores });
+  try {
+    return new LayerPool(createLogger({ level: "error", format: "text" }));
+  } finally {
+    Object.defineProperty(Navigator.prototype, "hardwareConcurrency", real);
+  }
+}
+
+async function withLayers(
+  count: number,
+  run: (made: {
+    readonly layers: readonly TestLayer[];
+    readonly areas: readonly LayerArea[];
+    readonly begin: (pool: LayerPool, told: (what: string) => void) => Promise<unknown>[];
+  }) => Promise<void>,
+): Promise<void> {
+  await withCodec(() =>
+    withRoot(async (root) => {
+      const layers = Array.from({ length: count }, (_, i) => makeLayer(i));
+      using directory = Directory.at(root);
+      using stack = new DisposableStack();
+      const areas = layers.map((_, i) => stack.use(LayerArea.make(directory, `layer-${i}`)));
+      const setup = {
+        paths: [],
+        ownership: undefined,
+        limits: { maxSize: 1e9, maxEntries: 1e6, maxPathLength: 4096, maxPaxSize: 1e6 },
+        meter: new SharedArrayBuffer(16),
+        codec: codecAddress(),
+      } as unknown as LayerSetup;
+      await run({
+        layers,
+        areas,
+        begin(pool, told) {
+          const store = storeOf(layers, told);
+          pool.ahead(layers.map(({ layer }) => layer), store);
+          pool.begin(setup, store);
+          return layers.map(({ layer }, i) =>
+            pool.run({ kind: "extract", layer, areaFd: areas[i]!.directory.duplicate() })
+          );
+        },
+      });
+    })
+  );
+}
+
+for (const cores of [1, 2]) {
+  codecTest(
+    `with ${cores} core(s) two layers are read at once, the third when one is done`,
+    () =>
+      withLayers(3, async ({ begin }) => {
+        const told: string[] = [];
+        using pool = poolOn(cores);
+        await Promise.all(begin(pool, (what) => told.push(what)));
+        assertEquals(told.slice(0, 4), ["ahead 0", "ahead 1", "0 begins", "1 begins"]);
+        const at = (what: string) => told.indexOf(what);
+        assert(at("1") < at("0 ends") && at("0") < at("1 ends"), told.join(", "));
+        assert(at("2 begins") > Math.min(at("0 ends"), at("1 ends")), told.join(", "));
+        assert(at("ahead 2") < Math.min(at("0 ends"), at("1 ends")), told.join(", "));
+      }),
+  );
+}
+
+codecTest(
+  "layers that are stopped, each at its own place, make no more files",
+  () =>
+    withLayers(2, async ({ begin, areas }) => {
+      using pool = poolOn(2);
+      const count = () => areas.map(({ directory }) => filesBelow(`/proc/self/fd/${directory.fd}`));
+      let chunks = 0;
+      let before: number[] = [];
+      const results = begin(pool, (what) => {
+        // The other layer is within a chunk then.
+        if (what !== "0" || ++chunks !== 3) return;
+        pool.stop(new Error("stopped here"));
+        before = count();
+      });
+      for (const result of await Promise.allSettled(results)) {
+        assert(result.status === "rejected" && /stopped here/.test(String(result.reason)));
+      }
+      assert(before.every((files) => files > 10 && files < FILES), before.join(", "));
+      assertEquals(count(), before);
+    }),
+);
+
+function filesBelow(path: string): number {
+  let files = 0;
+  for (const entry of Deno.readDirSync(path)) {
+    files += entry.isDirectory ? filesBelow(`${path}/${entry.name}`) : 1;
+  }
+  return files;
+}
