@@ -5,7 +5,7 @@
 #include "file_ops.h"
 
 enum {
-	/* Outputs to hash, from which on that is done beside decoding the next. */
+	/* Outputs to hash, from which on a thread does that beside decoding the next. */
 	MANY_OUTPUTS = 2,
 };
 
@@ -90,21 +90,29 @@ static void hash_both(struct decoder *decoder, uint64_t blob_end, const uint8_t 
 }
 
 /*
+ * Whether hashing beside decoding is best. It takes less of the processor than one after the other,
+ * but more time than decoding alone: not where the owner of the only thread would wait for it.
+ */
+static bool hashes_beside(struct decoder *decoder)
+{
+	uint32_t outputs = atomic_load(&decoder->made) - atomic_load(&decoder->hashed);
+
+	if (!decoder->has_thread)
+		return outputs > 0;
+	return outputs >= MANY_OUTPUTS && atomic_load(&decoder->owner->decoders) > 1;
+}
+
+/*
  * Takes the next output to hash beside decoding, with what of the blob it was decoded from lies in one
- * piece. That takes less of the processor than one after the other, and more time than decoding
- * alone: it is for an owner of several decoders, who has enough to do without hashing.
+ * piece; false: there is none, or the other side is at it.
  */
 static bool begin_hashing(struct decoder *decoder, struct beside *tar, struct beside *blob)
 {
-	uint32_t made = atomic_load(&decoder->made);
-
-	if (atomic_load(&decoder->owner->decoders) < 2 ||
-	    made - atomic_load(&decoder->hashed) < MANY_OUTPUTS ||
-	    atomic_exchange(&decoder->hashing, 1))
+	if (!hashes_beside(decoder) || atomic_exchange(&decoder->hashing, 1))
 		return false;
 	uint32_t hashed = atomic_load(&decoder->hashed);
 
-	if (hashed == made) {
+	if (hashed == atomic_load(&decoder->made)) {
 		/* The owner has hashed them just before. */
 		atomic_store(&decoder->hashing, 0);
 		return false;
