@@ -14,7 +14,7 @@ struct codec {
 	void (*close)(struct decoder *decoder);
 	void (*release)(struct decoder *decoder, uint32_t file_ops);
 	void (*flush)(struct decoder *decoder, uint32_t file_ops);
-	void (*wait)(struct owner *owner);
+	void (*wait)(struct owner *owner, uint32_t layers, bool is_patient);
 	void (*stop)(struct decoder *decoder);
 };
 

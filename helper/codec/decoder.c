@@ -360,7 +360,20 @@ static bool help(struct decoder *decoder)
 	return true;
 }
 
-void decoder_wait(struct owner *owner)
+/* Whether one of the layers, with a decoder or without, has none of the blob's bytes to go on with. */
+static bool one_lacks_input(struct owner *owner, uint32_t layers)
+{
+	if (layers > atomic_load(&owner->decoders))
+		return true;
+	for (struct decoder *decoder = owner->first; decoder != NULL; decoder = decoder->next) {
+		if (!decoder->wanted && !atomic_load(&decoder->closed) &&
+		    atomic_load(&decoder->given) == atomic_load(&decoder->decoded))
+			return true;
+	}
+	return false;
+}
+
+void decoder_wait(struct owner *owner, uint32_t layers, bool is_patient)
 {
 	uint32_t changes = atomic_load(&owner->side.changes);
 
@@ -372,7 +385,8 @@ void decoder_wait(struct owner *owner)
 		if (help(decoder))
 			return;
 	}
-	sleep_since(&owner->side, changes);
+	if (is_patient || !one_lacks_input(owner, layers))
+		sleep_since(&owner->side, changes);
 }
 
 void decoder_stop(struct decoder *decoder)

@@ -156,9 +156,10 @@ void decoder_release(struct decoder *decoder, uint32_t file_ops);
 void decoder_flush(struct decoder *decoder, uint32_t file_ops);
 /*
  * Until one of the owner's decoders has changed, unless one that is wanted has output, or room for
- * input, or is at its end. Some of the work is done meanwhile.
+ * input, or is at its end. Some of the work is done meanwhile. An impatient owner does not sleep while
+ * another of its layers lacks input, which only the owner can bring.
  */
-void decoder_wait(struct owner *owner);
+void decoder_wait(struct owner *owner, uint32_t layers, bool is_patient);
 /* The thread ends soon, whatever there is left, and the owner has nothing to do with it any more. */
 void decoder_stop(struct decoder *decoder);
 

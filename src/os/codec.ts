@@ -17,7 +17,7 @@ const FUNCTIONS = {
   close: { parameters: ["buffer"], result: "void" },
   release: { parameters: ["buffer", "u32"], result: "void" },
   flush: { parameters: ["buffer", "u32"], result: "void" },
-  wait: { parameters: ["buffer"], result: "void" },
+  wait: { parameters: ["buffer", "u32", "bool"], result: "void" },
   stop: { parameters: ["buffer"], result: "void" },
 } as const satisfies Record<string, Deno.ForeignFunction>;
 
@@ -40,6 +40,9 @@ export function codecAddress(): bigint | undefined {
   return address === undefined ? undefined : BigInt(address);
 }
 
+/** The runtime looks for what the network has brought once in 61 turns of a loop that is never idle. */
+const TURNS_A_LOOK = 64;
+
 /** Makes decoders of gzipped layers. */
 export class Codec {
   readonly #decoderSize: number;
@@ -50,6 +53,7 @@ export class Codec {
   /** Memory of decoders that have ended, for the next ones. */
   readonly #free: Uint8Array<ArrayBuffer>[] = [];
   #layers = 0;
+  #turns = 0;
   #waiting: { readonly decoder: NativeDecoder; readonly resolve: () => void }[] = [];
 
   /**
@@ -96,7 +100,7 @@ export class Codec {
   wait(decoder: NativeDecoder): Promise<void> | undefined {
     decoder.wanted = true;
     if (this.#layers < 2) {
-      this.#functions.wait(this.#owner);
+      this.#functions.wait(this.#owner, this.#layers, true);
       decoder.wanted = false;
       return undefined;
     }
@@ -108,7 +112,9 @@ export class Codec {
   }
 
   #waitForAny(): void {
-    this.#functions.wait(this.#owner);
+    // To sleep at each turn would keep a layer that has just begun from its bytes.
+    const isPatient = ++this.#turns % TURNS_A_LOOK === 0;
+    this.#functions.wait(this.#owner, this.#layers, isPatient);
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const { decoder, resolve } of waiting) {
