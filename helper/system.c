@@ -3,6 +3,7 @@
 #include <asm/unistd.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/futex.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -114,7 +115,7 @@ long sys_futex_wait(uint32_t *word, uint32_t value)
 
 long sys_futex_wake(uint32_t *word)
 {
-	return call4(__NR_futex, (long)word, FUTEX_WAKE_PRIVATE, 1, 0);
+	return call4(__NR_futex, (long)word, FUTEX_WAKE_PRIVATE, INT_MAX, 0);
 }
 
 _Noreturn void sys_exit(int status)

@@ -130,7 +130,7 @@ static void run(struct job *jobs, size_t count, bool is_busy)
 		if (left > 0 && is_busy)
 			sched_yield();
 		else if (left > 0)
-			decoder_wait(&owner, (uint32_t)left, left % 2);
+			decoder_wait(&owner);
 	}
 	if (owner.first != NULL || owner.decoders != 0)
 		abort();

@@ -17,6 +17,8 @@ const struct codec *codec_of_machine(void)
 	codec.close = decoder_close;
 	codec.release = decoder_release;
 	codec.flush = decoder_flush;
+	codec.help = decoder_help;
+	codec.rest = decoder_rest;
 	codec.wait = decoder_wait;
 	codec.stop = decoder_stop;
 	return &codec;

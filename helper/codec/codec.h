@@ -14,7 +14,9 @@ struct codec {
 	void (*close)(struct decoder *decoder);
 	void (*release)(struct decoder *decoder, uint32_t file_ops);
 	void (*flush)(struct decoder *decoder, uint32_t file_ops);
-	void (*wait)(struct owner *owner, uint32_t layers, bool is_patient);
+	bool (*help)(struct owner *owner);
+	void (*rest)(struct owner *owner, uint32_t changes);
+	void (*wait)(struct owner *owner);
 	void (*stop)(struct decoder *decoder);
 };
 

@@ -13,16 +13,16 @@ enum {
 static void notify(struct side *side)
 {
 	atomic_fetch_add(&side->changes, 1);
-	if (atomic_load(&side->sleeps))
+	if (atomic_load(&side->sleepers) > 0)
 		sys_futex_wake((uint32_t *)&side->changes);
 }
 
 /* Sleeps unless there has been a change since `changes` was read. */
 static void sleep_since(struct side *side, uint32_t changes)
 {
-	atomic_store(&side->sleeps, 1);
+	atomic_fetch_add(&side->sleepers, 1);
 	sys_futex_wait((uint32_t *)&side->changes, changes);
-	atomic_store(&side->sleeps, 0);
+	atomic_fetch_sub(&side->sleepers, 1);
 }
 
 void decoder_begin(struct decoder *decoder, struct owner *owner, bool has_thread)
@@ -38,7 +38,7 @@ void decoder_begin(struct decoder *decoder, struct owner *owner, bool has_thread
 	decoder->malformed = 0;
 	decoder->incomplete = 0;
 	atomic_init(&decoder->thread.changes, 0);
-	atomic_init(&decoder->thread.sleeps, 0);
+	atomic_init(&decoder->thread.sleepers, 0);
 	atomic_init(&decoder->stopped, 0);
 	atomic_init(&decoder->closed, 0);
 	atomic_init(&decoder->ended, 0);
@@ -360,33 +360,30 @@ static bool help(struct decoder *decoder)
 	return true;
 }
 
-/* Whether one of the layers, with a decoder or without, has none of the blob's bytes to go on with. */
-static bool one_lacks_input(struct owner *owner, uint32_t layers)
+bool decoder_help(struct owner *owner)
 {
-	if (layers > atomic_load(&owner->decoders))
-		return true;
 	for (struct decoder *decoder = owner->first; decoder != NULL; decoder = decoder->next) {
-		if (!decoder->wanted && !atomic_load(&decoder->closed) &&
-		    atomic_load(&decoder->given) == atomic_load(&decoder->decoded))
+		if (decoder->wanted && can_go_on(decoder))
+			return true;
+	}
+	for (struct decoder *decoder = owner->first; decoder != NULL; decoder = decoder->next) {
+		if (help(decoder))
 			return true;
 	}
 	return false;
 }
 
-void decoder_wait(struct owner *owner, uint32_t layers, bool is_patient)
+void decoder_rest(struct owner *owner, uint32_t changes)
+{
+	sleep_since(&owner->side, changes);
+}
+
+void decoder_wait(struct owner *owner)
 {
 	uint32_t changes = atomic_load(&owner->side.changes);
 
-	for (struct decoder *decoder = owner->first; decoder != NULL; decoder = decoder->next) {
-		if (decoder->wanted && can_go_on(decoder))
-			return;
-	}
-	for (struct decoder *decoder = owner->first; decoder != NULL; decoder = decoder->next) {
-		if (help(decoder))
-			return;
-	}
-	if (is_patient || !one_lacks_input(owner, layers))
-		sleep_since(&owner->side, changes);
+	if (!decoder_help(owner))
+		decoder_rest(owner, changes);
 }
 
 void decoder_stop(struct decoder *decoder)

@@ -64,14 +64,14 @@ enum file_call {
 /* Owner and thread each write some of it and sleep on the other's count of what has changed. */
 struct side {
 	_Atomic uint32_t changes;
-	_Atomic uint32_t sleeps;
+	_Atomic uint32_t sleepers;
 };
 
 struct decoder;
 
 /* Of one thread, which waits for all its decoders at once; begins as zeros. */
 struct owner {
-	struct side side;
+	struct side side; /* src/os/codec.ts reads the changes */
 	_Atomic uint32_t decoders;
 	struct decoder *first;
 };
@@ -155,11 +155,17 @@ void decoder_release(struct decoder *decoder, uint32_t file_ops);
 /* Does all operations so far, with `file_ops` on the output last taken, which stays taken. */
 void decoder_flush(struct decoder *decoder, uint32_t file_ops);
 /*
- * Until one of the owner's decoders has changed, unless one that is wanted has output, or room for
- * input, or is at its end. Some of the work is done meanwhile. An impatient owner does not sleep while
- * another of its layers lacks input, which only the owner can bring.
+ * Does a part of the work for the owner; false: there is none, nor has a decoder that is wanted
+ * output, room for input, or come to its end.
  */
-void decoder_wait(struct owner *owner, uint32_t layers, bool is_patient);
+bool decoder_help(struct owner *owner);
+/*
+ * Until one of the owner's decoders has changed since the owner's changes were counted. It touches
+ * nothing but the owner, so that a thread may rest in its stead.
+ */
+void decoder_rest(struct owner *owner, uint32_t changes);
+/* Helps or rests. */
+void decoder_wait(struct owner *owner);
 /* The thread ends soon, whatever there is left, and the owner has nothing to do with it any more. */
 void decoder_stop(struct decoder *decoder);
 

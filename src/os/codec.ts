@@ -17,7 +17,9 @@ const FUNCTIONS = {
   close: { parameters: ["buffer"], result: "void" },
   release: { parameters: ["buffer", "u32"], result: "void" },
   flush: { parameters: ["buffer", "u32"], result: "void" },
-  wait: { parameters: ["buffer", "u32", "bool"], result: "void" },
+  help: { parameters: ["buffer"], result: "bool" },
+  rest: { parameters: ["buffer", "u32"], result: "void", nonblocking: true },
+  wait: { parameters: ["buffer"], result: "void" },
   stop: { parameters: ["buffer"], result: "void" },
 } as const satisfies Record<string, Deno.ForeignFunction>;
 
@@ -40,9 +42,6 @@ export function codecAddress(): bigint | undefined {
   return address === undefined ? undefined : BigInt(address);
 }
 
-/** The runtime looks for what the network has brought once in 61 turns of a loop that is never idle. */
-const TURNS_A_LOOK = 64;
-
 /** Makes decoders of gzipped layers. */
 export class Codec {
   readonly #decoderSize: number;
@@ -50,10 +49,10 @@ export class Codec {
   readonly #threads: boolean;
   /** `struct owner`: of all decoders. */
   readonly #owner: Uint8Array<ArrayBuffer>;
+  readonly #changes: Uint32Array<ArrayBuffer>;
   /** Memory of decoders that have ended, for the next ones. */
   readonly #free: Uint8Array<ArrayBuffer>[] = [];
   #layers = 0;
-  #turns = 0;
   #waiting: { readonly decoder: NativeDecoder; readonly resolve: () => void }[] = [];
 
   /**
@@ -67,6 +66,7 @@ export class Codec {
       Deno.UnsafePointerView.getArrayBuffer(pointer(address), 8 * (2 + names.length)),
     );
     this.#owner = new Uint8Array(Number(ownerSize));
+    this.#changes = new Uint32Array(this.#owner.buffer, 0, 1);
     this.#decoderSize = Number(decoderSize);
     this.#functions = Object.fromEntries(
       names.map((name, i) => [name, functionAt(pointer(functions[i]!), FUNCTIONS[name])]),
@@ -94,27 +94,32 @@ export class Codec {
 
   /**
    * Waits until the decoder, when it can neither take nor give anything, may be able to: for as long
-   * as decoding some takes. This thread sleeps meanwhile; only where it reads other layers, they
-   * have their turns before. Gives nothing to await where it has slept already.
+   * as decoding some takes. This thread does a part of the work meanwhile, or sleeps; where it reads
+   * other layers, one of the runtime's threads sleeps in its stead. Gives nothing to await where all
+   * of that is done already.
    */
   wait(decoder: NativeDecoder): Promise<void> | undefined {
     decoder.wanted = true;
     if (this.#layers < 2) {
-      this.#functions.wait(this.#owner, this.#layers, true);
+      this.#functions.wait(this.#owner);
       decoder.wanted = false;
       return undefined;
     }
     return new Promise((resolve) => {
-      // After what the network has brought, which a resolved promise would not let through.
-      if (this.#waiting.length === 0) setImmediate(() => this.#waitForAny());
       this.#waiting.push({ decoder, resolve });
+      if (this.#waiting.length === 1) this.#helpOrRest().then(() => this.#resolveAll());
     });
   }
 
-  #waitForAny(): void {
-    // To sleep at each turn would keep a layer that has just begun from its bytes.
-    const isPatient = ++this.#turns % TURNS_A_LOOK === 0;
-    this.#functions.wait(this.#owner, this.#layers, isPatient);
+  /** Lets the network, and the other layers, have their turns. */
+  #helpOrRest(): Promise<void> {
+    const { help, rest } = this.#functions;
+    const changes = Atomics.load(this.#changes, 0);
+    // What came before these is long past.
+    return rest(this.#owner, help(this.#owner) ? changes - 1 >>> 0 : changes);
+  }
+
+  #resolveAll(): void {
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const { decoder, resolve } of waiting) {
