@@ -22,7 +22,7 @@ interface Queued {
  */
 export class LayerPool implements Disposable {
   readonly #workers: readonly WorkerLane[];
-  /** Layers that this isolate reads at once: two keep two cores busier than one. */
+  /** Layers that this isolate reads at once: several keep two cores busier than one. */
   readonly #width: number;
   #lanes: readonly Lane[];
   readonly #idle: Lane[] = [];

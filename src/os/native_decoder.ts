@@ -4,7 +4,7 @@ import { NativeFileQueue, OP_SIZE, OPS_A_SLOT } from "./native_file_queue.ts";
 type Bytes = Uint8Array<ArrayBuffer>;
 
 /** Decoders with threads that are open at once, at most. */
-export const DECODERS_AT_ONCE = 2;
+export const DECODERS_AT_ONCE = 3;
 
 /** The beginning of `struct decoder` (helper/codec/decoder.h), in bytes. */
 const SLOTS = 12;
