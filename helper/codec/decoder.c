@@ -4,11 +4,6 @@
 #include "bytes.h"
 #include "file_ops.h"
 
-enum {
-	/* Outputs to hash, from which on a thread does that beside decoding the next. */
-	MANY_OUTPUTS = 2,
-};
-
 /* Tells the other side that something has changed. */
 static void notify(struct side *side)
 {
@@ -90,16 +85,15 @@ static void hash_both(struct decoder *decoder, uint64_t blob_end, const uint8_t 
 }
 
 /*
- * Whether hashing beside decoding is best. It takes less of the processor than one after the other,
- * but more time than decoding alone: not where the owner of the only thread would wait for it.
+ * Whether there is something to hash that is best hashed beside decoding. That takes less of the
+ * processor than one after the other, but more time than decoding alone: not where the owner of the
+ * only thread would wait for it.
  */
 static bool hashes_beside(struct decoder *decoder)
 {
-	uint32_t outputs = atomic_load(&decoder->made) - atomic_load(&decoder->hashed);
+	bool is_awaited = decoder->has_thread && atomic_load(&decoder->owner->decoders) < 2;
 
-	if (!decoder->has_thread)
-		return outputs > 0;
-	return outputs >= MANY_OUTPUTS && atomic_load(&decoder->owner->decoders) > 1;
+	return !is_awaited && atomic_load(&decoder->made) != atomic_load(&decoder->hashed);
 }
 
 /*
