@@ -76,11 +76,9 @@ const LATE = "late";
  * signal's reason when it ends the extraction
  */
 export async function extract(options: ExtractOptions): Promise<Extracted> {
-  const { settings, log, signal, image, store } = options;
+  const { settings, log, signal, image } = options;
   try {
     signal.throwIfAborted();
-    // They come while the staging is made.
-    options.pool?.ahead(image.layers, store);
     const allowlist = new Allowlist(settings.paths);
     using root = Directory.at(settings.root);
     removeStale(root, allowlist, log);

@@ -1,4 +1,3 @@
-import type { Layer } from "../image/types.ts";
 import type { Logger } from "../log.ts";
 import { codecAddress } from "../os/codec.ts";
 import { DECODERS_AT_ONCE } from "../os/native_decoder.ts";
@@ -35,15 +34,6 @@ export class LayerPool implements Disposable {
     this.#workers = Array.from({ length: Math.max(0, count) }, () => new WorkerLane(log));
     this.#width = hasCodec && this.#workers.length === 0 ? DECODERS_AT_ONCE : 1;
     this.#lanes = this.#workers;
-  }
-
-  /**
-   * Asks for the first bytes of the layers that will be read first, where it is known that this
-   * isolate will read them. Nothing runs.
-   */
-  ahead(layers: readonly Layer[], store: ImageStore): void {
-    if (this.#workers.length > 0) return;
-    for (const { blob } of layers.slice(0, this.#width)) store.ahead(blob);
   }
 
   /** Tells the lanes what all tasks share; nothing runs before. */
