@@ -1,17 +1,15 @@
 import { assertEquals, assertRejects } from "@std/assert/mod.js";
-import { createHash } from "node:crypto";
-import { gzipSync } from "node:zlib";
 import { RunnerError } from "../src/errors.ts";
 import { OwnLane } from "../src/extract/lane.ts";
 import { LayerArea } from "../src/extract/layer_area.ts";
 import type { LayerSetup, LayerTask } from "../src/extract/layer_task.ts";
-import type { Layer } from "../src/image/types.ts";
 import { Directory } from "../src/os/directory.ts";
-import type { DiffId, Digest } from "../src/reference/digest.ts";
+import type { Digest } from "../src/reference/digest.ts";
 import { openStore } from "../src/store/open.ts";
 import type { ImageStore } from "../src/store/store.ts";
 import { archive } from "./archive_builder.ts";
 import { withRoot } from "./extract/harness.ts";
+import { gzippedLayer } from "./gzipped_layer.ts";
 import { isLayer, layerFaults } from "./registry/one_layer.ts";
 import { noise, quickSpec, readLayers, recordingLog, resolve } from "./registry/pulling.ts";
 import type { FaultyServer } from "./registry/faulty.ts";
@@ -91,23 +89,12 @@ class NotingStore implements Pick<ImageStore, "blob" | "ahead"> {
   }
 }
 
-const sha256 = (bytes: Uint8Array) => `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
-
-function layerOf(size: number): { layer: Layer; bytes: Uint8Array } {
-  const tar = archive().file(`app/${size}`, noise(size)).build();
-  const bytes = new Uint8Array(gzipSync(tar, { level: 1 }));
-  const blob = {
-    mediaType: "application/vnd.oci.image.layer.v1.tar+gzip",
-    digest: sha256(bytes) as Digest,
-    size: bytes.length,
-  };
-  return { layer: { blob, diffId: sha256(tar) as DiffId }, bytes };
-}
-
 for (const [name, size] of [["large", 5_000_000], ["small", 1000]] as const) {
   Deno.test(`a lane asks for its next layer before a ${name} one is read`, () =>
     withRoot(async (root) => {
-      const layers = [layerOf(size), layerOf(size + 1)];
+      const layers = [size, size + 1].map((size) =>
+        gzippedLayer(archive().file(`app/${size}`, noise(size)).build())
+      );
       const digests = layers.map(({ layer }) => layer.blob.digest);
       const store = new NotingStore(
         new Map(layers.map(({ layer, bytes }) => [layer.blob.digest as string, bytes])),

@@ -1,23 +1,19 @@
 import { assert } from "@std/assert/assert.js";
 import { assertEquals } from "@std/assert/equals.js";
-import { createHash } from "node:crypto";
-import { gzipSync } from "node:zlib";
 import { LayerArea } from "../../src/extract/layer_area.ts";
 import { LayerPool } from "../../src/extract/layer_pool.ts";
 import type { LayerSetup } from "../../src/extract/layer_task.ts";
-import type { Layer } from "../../src/image/types.ts";
 import { createLogger } from "../../src/log.ts";
 import { codecAddress } from "../../src/os/codec.ts";
 import { Directory } from "../../src/os/directory.ts";
 import { DECODERS_AT_ONCE } from "../../src/os/native_decoder.ts";
-import type { DiffId, Digest } from "../../src/reference/digest.ts";
+import type { Digest } from "../../src/reference/digest.ts";
 import type { ImageStore } from "../../src/store/store.ts";
 import { archive } from "../archive_builder.ts";
 import { codecTest, withCodec } from "../codec.ts";
+import { type GzippedLayer, gzippedLayer } from "../gzipped_layer.ts";
 import { noise } from "../registry/pulling.ts";
 import { withRoot } from "./harness.ts";
-
-const sha256 = (bytes: Uint8Array) => `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
 
 /** Far more than a decoder's rings hold. */
 const FILES = 400;
@@ -25,26 +21,14 @@ const FILE_SIZE = 30_000;
 /** The first layer's; the others' are larger. */
 const CHUNK = 2_000_000;
 
-interface TestLayer {
-  readonly layer: Layer;
-  readonly bytes: Uint8Array;
-}
-
-function makeLayer(i: number): TestLayer {
+function makeLayer(i: number): GzippedLayer {
   const tar = archive();
   for (let n = 0; n < FILES; n++) tar.file(`app/${i}/${n}`, noise(FILE_SIZE, 1 + n));
-  const built = tar.build();
-  const bytes = new Uint8Array(gzipSync(built, { level: 1 }));
-  const blob = {
-    mediaType: "application/vnd.oci.image.layer.v1.tar+gzip",
-    digest: sha256(bytes) as Digest,
-    size: bytes.length,
-  };
-  return { layer: { blob, diffId: sha256(built) as DiffId }, bytes };
+  return gzippedLayer(tar.build());
 }
 
 /** Layers in memory; tells of each chunk that is taken, as `LAYER begins`, `LAYER`, `LAYER ends`. */
-function storeOf(layers: readonly TestLayer[], told: (what: string) => void): ImageStore {
+function storeOf(layers: readonly GzippedLayer[], told: (what: string) => void): ImageStore {
   const store: Pick<ImageStore, "blob" | "ahead"> = {
     ahead: ({ digest }) => told(`ahead ${nameOf(digest)}`),
     async *blob({ digest }) {
@@ -77,7 +61,7 @@ function poolOn(cores: number): LayerPool {
 async function withLayers(
   count: number,
   run: (made: {
-    readonly layers: readonly TestLayer[];
+    readonly layers: readonly GzippedLayer[];
     readonly areas: readonly LayerArea[];
     readonly begin: (pool: LayerPool, told: (what: string) => void) => Promise<unknown>[];
   }) => Promise<void>,
