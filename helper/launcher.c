@@ -117,8 +117,8 @@ static void note_found_entries(void)
 }
 
 /*
- * Has the table of descriptors made as large as it will be. In a process with threads, the kernel
- * lets whoever opens a file wait for milliseconds each time it outgrows a power of two.
+ * Has the table of descriptors made as large as it is likely to become. In a process with threads,
+ * the kernel lets whoever opens a file wait for milliseconds each time it outgrows a power of two.
  */
 static void grow_descriptor_table(int fd)
 {

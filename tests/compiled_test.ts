@@ -1,10 +1,12 @@
 import { assert } from "@std/assert/assert.js";
 import { assertEquals } from "@std/assert/equals.js";
 import { compiled, COMPILER, runAlone } from "./compiled.ts";
+import { archive } from "./archive_builder.ts";
 import { dumpImage } from "./e2e_images.ts";
 import { openHub } from "./e2e_hub.ts";
 import { peerTest } from "./peers.ts";
 import { execute, succeed } from "./programs.ts";
+import { writeLayout } from "./registry/layout.ts";
 import { listTree } from "./tree.ts";
 
 peerTest(
@@ -244,3 +246,28 @@ peerTest("the table of descriptors is large before there are threads", [...COMPI
     }
   }
 });
+
+peerTest(
+  "layers of many small files are read at once with few descriptors",
+  [...COMPILER],
+  async () => {
+    await using program = await compiled();
+    const { folder } = program;
+    const layers = Array.from({ length: 5 }, (_, layer) => {
+      const tar = archive();
+      for (let i = 0; i < 1500; i++) tar.file(`app/${layer}/${i}`, `${i}`.repeat(i % 3));
+      return { tar: tar.build(), level: 1 };
+    });
+    await writeLayout(`${folder}/layout`, { tag: "t", layers, config: { Cmd: ["/app/x"] } });
+    for (const limit of [128, 1024]) {
+      const root = `${folder}/root-${limit}`;
+      const script = `ulimit -n ${limit}; exec "$0" pull oci:${folder}/layout:t --root ${root}`;
+      const { code, stderr } = await runAlone("/bin/sh", ["-c", script, program.path]);
+      assertEquals(code, 0, stderr);
+      for (const [layer] of layers.entries()) {
+        assertEquals([...Deno.readDirSync(`${root}/app/${layer}`)].length, 1500);
+        assertEquals(await Deno.readTextFile(`${root}/app/${layer}/1499`), "14991499");
+      }
+    }
+  },
+);

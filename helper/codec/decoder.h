@@ -94,7 +94,6 @@ struct decoder {
 	_Atomic uint32_t ended;
 	/* The owner's, for itself: it waits for this one. */
 	uint32_t wanted;
-	uint32_t unused;
 	struct file_op file_ops[DECODER_SLOTS][DECODER_FILE_OPS];
 
 	bool has_thread;

@@ -16,7 +16,8 @@ const FAILED_AT = INCOMPLETE_AT + 4;
 const MADE_AT = FAILED_AT + 4 * 4;
 const ENDED_AT = MADE_AT + 4;
 const WANTED_AT = ENDED_AT + 4;
-const FILE_OPS_AT = WANTED_AT + 2 * 4;
+/** Doubles, which begin at a multiple of their size. */
+const FILE_OPS_AT = Math.ceil((WANTED_AT + 4) / 8) * 8;
 
 /**
  * A gzipped layer being decoded and hashed: the blob's bytes are given, the tar's taken. Must be

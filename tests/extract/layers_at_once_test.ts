@@ -27,17 +27,20 @@ function makeLayer(i: number): GzippedLayer {
   return gzippedLayer(tar.build());
 }
 
-/** Layers in memory; tells of each chunk that is taken, as `LAYER begins`, `LAYER`, `LAYER ends`. */
-function storeOf(layers: readonly GzippedLayer[], told: (what: string) => void): ImageStore {
+/** Told of each chunk that is taken, as `LAYER begins`, `LAYER`, `LAYER ends`, and awaited. */
+type Told = (what: string) => unknown;
+
+/** Layers in memory. */
+function storeOf(layers: readonly GzippedLayer[], told: Told): ImageStore {
   const store: Pick<ImageStore, "blob" | "ahead"> = {
     ahead: ({ digest }) => told(`ahead ${nameOf(digest)}`),
     async *blob({ digest }) {
       const { bytes } = layers[nameOf(digest)]!;
-      told(`${nameOf(digest)} begins`);
+      await told(`${nameOf(digest)} begins`);
       const size = CHUNK * (1 + nameOf(digest));
       for (let at = 0; at < bytes.length; at += size) {
         yield bytes.slice(at, at + size);
-        told(`${nameOf(digest)}`);
+        await told(`${nameOf(digest)}`);
         await new Promise((resolve) => setImmediate(resolve));
       }
       told(`${nameOf(digest)} ends`);
@@ -63,7 +66,7 @@ async function withLayers(
   run: (made: {
     readonly layers: readonly GzippedLayer[];
     readonly areas: readonly LayerArea[];
-    readonly begin: (pool: LayerPool, told: (what: string) => void) => Promise<unknown>[];
+    readonly begin: (pool: LayerPool, told: Told) => Promise<unknown>[];
   }) => Promise<void>,
 ): Promise<void> {
   await withCodec(() =>
@@ -109,6 +112,21 @@ for (const cores of [1, 2]) {
         assert(first.every((i) => at(`${i}`) < firstEnd), told.join(", "));
         assert(at(`${DECODERS_AT_ONCE} begins`) > firstEnd, told.join(", "));
         assert(at(`ahead ${DECODERS_AT_ONCE}`) < firstEnd, told.join(", "));
+      }),
+  );
+}
+
+for (const where of ["0 begins", "0"]) {
+  codecTest(
+    `a layer whose bytes do not come ("${where}") does not hold up the others`,
+    () =>
+      withLayers(DECODERS_AT_ONCE + 1, async ({ begin }) => {
+        using pool = poolOn(2);
+        const { promise: come, resolve } = Promise.withResolvers<void>();
+        const [held, ...others] = begin(pool, (what) => what === where ? come : undefined);
+        await Promise.all(others);
+        resolve();
+        await held;
       }),
   );
 }
