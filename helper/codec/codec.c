@@ -15,6 +15,7 @@ const struct codec *codec_of_machine(void)
 	codec.work = decoder_work;
 	codec.give = decoder_give;
 	codec.close = decoder_close;
+	codec.drop = decoder_drop;
 	codec.release = decoder_release;
 	codec.flush = decoder_flush;
 	codec.help = decoder_help;

@@ -12,6 +12,7 @@ struct codec {
 	void (*work)(struct decoder *decoder);
 	uint64_t (*give)(struct decoder *decoder, const uint8_t *bytes, uint64_t size);
 	void (*close)(struct decoder *decoder);
+	void (*drop)(struct decoder *decoder);
 	void (*release)(struct decoder *decoder, uint32_t file_ops);
 	void (*flush)(struct decoder *decoder, uint32_t file_ops);
 	bool (*help)(struct owner *owner);

@@ -35,6 +35,7 @@ void decoder_begin(struct decoder *decoder, struct owner *owner, bool has_thread
 	atomic_init(&decoder->thread.changes, 0);
 	atomic_init(&decoder->thread.sleepers, 0);
 	atomic_init(&decoder->stopped, 0);
+	atomic_init(&decoder->dropped, 0);
 	atomic_init(&decoder->closed, 0);
 	atomic_init(&decoder->ended, 0);
 	atomic_init(&decoder->given, 0);
@@ -240,11 +241,12 @@ static bool work(struct decoder *decoder)
 	bool closed = atomic_load(&decoder->closed);
 	uint64_t given = atomic_load(&decoder->given);
 	bool has_input = given != atomic_load(&decoder->decoded);
+	bool decodes = !decoder->malformed && !atomic_load(&decoder->dropped);
 
-	if (decoder->malformed && has_input) {
+	if (!decodes && has_input) {
 		/* The rest is hashed all the same: a wrong digest explains a malformed stream. */
 		atomic_store(&decoder->decoded, given);
-	} else if (has_input || decoder->has_more) {
+	} else if (decodes && (has_input || decoder->has_more)) {
 		if (!has_free_slot(decoder))
 			return write_out(decoder) || hash(decoder);
 		decode(decoder);
@@ -288,6 +290,11 @@ uint64_t decoder_give(struct decoder *decoder, const uint8_t *bytes, uint64_t si
 	atomic_store(&decoder->given, given + size);
 	notify(&decoder->thread);
 	return size;
+}
+
+void decoder_drop(struct decoder *decoder)
+{
+	atomic_store(&decoder->dropped, 1);
 }
 
 void decoder_close(struct decoder *decoder)

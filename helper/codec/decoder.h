@@ -101,7 +101,8 @@ struct decoder {
 	struct decoder *next; /* of the owner's */
 	struct side thread;
 	_Atomic uint32_t stopped;
-	_Atomic uint32_t closed; /* no more input comes */
+	_Atomic uint32_t dropped; /* no more output is wanted */
+	_Atomic uint32_t closed;  /* no more input comes */
 	/* Bytes of the blob: given, decoded, and hashed, which frees their place. */
 	_Atomic uint64_t given;
 	_Atomic uint64_t decoded;
@@ -147,6 +148,8 @@ void decoder_work(struct decoder *decoder);
 /* Copies as much as there is room for; gives how much that is. */
 uint64_t decoder_give(struct decoder *decoder, const uint8_t *bytes, uint64_t size);
 void decoder_close(struct decoder *decoder);
+/* What is not decoded by now counts for the digest only; what is must still be taken. */
+void decoder_drop(struct decoder *decoder);
 /* The slot with the next output, or why there is none. */
 int32_t decoder_take(struct decoder *decoder);
 /* The output last taken may be overwritten when `file_ops` operations on it are done. */

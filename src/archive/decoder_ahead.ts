@@ -39,6 +39,7 @@ export class DecoderAhead implements LayerDecoder {
   readonly compression: Compression = "gzip";
   readonly #native: NativeDecoder;
   readonly #codec: Codec;
+  #dropped = false;
 
   constructor(codec: Codec) {
     this.#codec = codec;
@@ -57,7 +58,12 @@ export class DecoderAhead implements LayerDecoder {
       this.#handOn(output);
       at += this.#native.give(chunk.subarray(at));
     }
-    this.#requireSuccess();
+    this.#native.files.requireSuccess();
+  }
+
+  drop(): void {
+    this.#dropped = true;
+    this.#native.drop();
   }
 
   async finish(output: Output): Promise<void> {
@@ -68,7 +74,10 @@ export class DecoderAhead implements LayerDecoder {
       while (!this.#handOn(() => {})) await this.#codec.wait(this.#native);
       throw error;
     }
-    this.#requireSuccess();
+    this.#native.files.requireSuccess();
+    if (this.#dropped) return;
+    const { malformed } = this.#native;
+    if (malformed !== 0) throw new ArchiveError(MALFORMED[malformed - FIRST_MALFORMED]!);
     if (this.#native.incomplete) throw new ArchiveError("unexpected end of file");
   }
 
@@ -97,11 +106,5 @@ export class DecoderAhead implements LayerDecoder {
       }
     }
     return false;
-  }
-
-  #requireSuccess(): void {
-    this.#native.files.requireSuccess();
-    const { malformed } = this.#native;
-    if (malformed !== 0) throw new ArchiveError(MALFORMED[malformed - FIRST_MALFORMED]!);
   }
 }

@@ -1,5 +1,6 @@
 import { createHash, type Hash } from "node:crypto";
 import { type Decompressor, detectingDecompressor, type Output } from "./decompress.ts";
+import { ArchiveError } from "./error.ts";
 import type { LayerDecoder } from "./layer_decoder.ts";
 import type { Compression } from "./sniff.ts";
 
@@ -12,6 +13,8 @@ export class DecoderHere implements LayerDecoder {
   readonly #tar: RunningHash;
   readonly #decompressor: Decompressor;
   #compression: Compression = "none";
+  #malformed: ArchiveError | undefined;
+  #dropped = false;
 
   /** @param algorithms of node:crypto */
   constructor([digest, diffId]: readonly [digest: string, diffId: string]) {
@@ -26,11 +29,23 @@ export class DecoderHere implements LayerDecoder {
 
   push(chunk: Bytes, output: Output): void {
     this.#blob.update(chunk);
-    this.#decompressor.push(chunk, this.#hashed(output));
+    if (this.#dropped) return;
+    try {
+      this.#decompressor.push(chunk, this.#hashed(output));
+    } catch (error) {
+      if (!(error instanceof ArchiveError)) throw error;
+      this.#malformed = error;
+      this.#dropped = true;
+    }
+  }
+
+  drop(): void {
+    this.#dropped = true;
   }
 
   finish(output: Output): void {
-    this.#decompressor.finish(this.#hashed(output));
+    if (this.#malformed !== undefined) throw this.#malformed;
+    if (!this.#dropped) this.#decompressor.finish(this.#hashed(output));
   }
 
   digest(): string {

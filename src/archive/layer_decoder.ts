@@ -11,18 +11,22 @@ export interface LayerDecoder {
   readonly files: FileQueue | undefined;
   /**
    * Takes the blob's next bytes and hands on what of the tar is ready; they are good until it is
-   * done.
+   * done. What is not of its compression has no tar, but still a digest.
    *
-   * @throws {ArchiveError} when they are not of their compression; {@linkcode SystemError} when a
-   * file could not be written; what `output` throws
+   * @throws {SystemError} when a file could not be written; what `output` throws
    */
   push(chunk: Uint8Array<ArrayBuffer>, output: Output): void | Promise<void>;
+  /**
+   * No more of the tar is wanted: what is pushed from now on counts for the digest only, and what is
+   * handed on all the same is to be ignored.
+   */
+  drop(): void;
   /**
    * Says that the blob has no more bytes and hands on the rest of the tar. The digest is known
    * afterwards, whatever it throws.
    *
-   * @throws {ArchiveError} when there should be more; {@linkcode SystemError} when a file could not
-   * be written; what `output` throws
+   * @throws {ArchiveError} when the blob is not of its compression; {@linkcode SystemError} when a
+   * file could not be written; what `output` throws
    */
   finish(output: Output): void | Promise<void>;
   /** The blob's, `algorithm:hex`. */

@@ -114,16 +114,44 @@ for (const threads of [true, false]) {
       [STREAM.subarray(0, 1000), /unexpected end of file/],
       [concat([gzip(PLAIN.subarray(0, 9)), Uint8Array.of(0)]), /unexpected end|after the end/],
       [concat([gzip(PLAIN.subarray(0, 9)), Uint8Array.of(0, 0)]), /after the end of the gzip/],
+      [STREAM.with(100_000, STREAM[100_000]! ^ 1), /invalid|incorrect/],
       [STREAM.with(STREAM.length - 5, STREAM.at(-5)! ^ 1), /incorrect data check/],
       [STREAM.with(STREAM.length - 1, STREAM.at(-1)! ^ 1), /incorrect length check/],
     ];
     for (const [stream, says] of cases) {
-      const { digest, error } = await decode(stream, { codec: await codec(), chunkSize: 1e9 })
-        .catch((error: Error) => ({ digest: sha256(stream), error }));
-      assert(error instanceof ArchiveError && says.test(error.message), String(error));
-      assertEquals(digest, sha256(stream));
+      for (const chunkSize of [50_000, 1e9]) {
+        const { digest, error } = await decode(stream, { codec: await codec(), chunkSize });
+        assert(error instanceof ArchiveError && says.test(error.message), String(error));
+        assertEquals(digest, sha256(stream));
+      }
     }
   });
+
+  codecTest(
+    `the codec ${how}, like the runtime, hashes what is dropped without decoding it`,
+    async () => {
+      const stream = gzip(new Uint8Array(200_000_000));
+      for (const decodes of [await codec(), undefined]) {
+        const decoder = await layerDecoder({
+          head: stream,
+          algorithms: ["sha256", "sha256"],
+          codec: decodes,
+        });
+        let decoded = 0;
+        const output = (bytes: Bytes) => {
+          decoded += bytes.length;
+          decoder.drop();
+        };
+        for (let at = 0; at < stream.length; at += 10_000) {
+          await decoder.push(stream.subarray(at, at + 10_000), output);
+        }
+        await decoder.finish(output);
+        assertEquals(decoder.digest(), sha256(stream));
+        decoder.close();
+        assert(decoded > 0 && decoded < 50_000_000, `${decoded}`);
+      }
+    },
+  );
 
   codecTest(`the codec ${how} ends with what its output throws`, async () => {
     const thrown = new Error("the output's");

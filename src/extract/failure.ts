@@ -1,6 +1,7 @@
 import { ArchiveError } from "../archive/error.ts";
 import { Exit, reason, RunnerError } from "../errors.ts";
 import { Errno, SystemError } from "../os/libc.ts";
+import { LimitError } from "./limits.ts";
 
 /** What an archive's own names and links can make the kernel answer; anything else is the disk's. */
 const ARCHIVES_FAULT: readonly number[] = [
@@ -30,7 +31,7 @@ const ADVICE: Readonly<Record<number, string>> = {
 export function extractionError(action: string, error: unknown): unknown {
   if (error instanceof RunnerError) return error;
   const cause = { cause: error };
-  if (error instanceof ArchiveError) {
+  if (error instanceof ArchiveError || error instanceof LimitError) {
     return new RunnerError(Exit.data, `${action}: ${error.message}`, cause);
   }
   if (error instanceof SystemError) {

@@ -42,7 +42,8 @@ const NEAR_END = 2 * 1024 * 1024;
  * ID, tar, handler. The handler has seen every entry by the time a wrong digest is found, which is
  * why nothing it makes is final before this returns.
  *
- * @throws {ArchiveError} on any mismatch or malformed byte; whatever the blob or handler throws
+ * @throws {ArchiveError} on any mismatch or malformed byte, `LimitError` as soon as there is too
+ * much; whatever the blob or handler throws
  */
 export async function readLayer(
   layer: Layer,
@@ -52,6 +53,8 @@ export async function readLayer(
   const algorithms = [digestAlgorithm(layer.blob.digest), digestAlgorithm(layer.diffId)] as const;
   let tar: TarReader | undefined;
   let decoder: LayerDecoder | undefined;
+  /** The first thing wrong with the archive: told when the whole blob has passed. */
+  let malformed: ArchiveError | undefined;
   let compressed = 0;
   let unpacked = 0;
   let isNearEnd = false;
@@ -63,9 +66,15 @@ export async function readLayer(
   const output = (bytes: Uint8Array<ArrayBuffer>) => {
     // The decoder lets other layers have their turns.
     signal?.throwIfAborted();
+    if (malformed !== undefined) return;
     unpacked += bytes.length;
     meter?.addBytes(bytes.length);
-    tar!.push(bytes);
+    try {
+      tar!.push(bytes);
+    } catch (error) {
+      malformed = requireArchiveError(error);
+      decoder!.drop();
+    }
   };
   try {
     for await (const chunk of blob) {
@@ -88,10 +97,12 @@ export async function readLayer(
     }
     try {
       await decoder.finish(output);
-    } finally {
-      // A blob that is not what its digest says is that before it is a malformed archive.
-      requireMatch("digest", layer.blob.digest, decoder.digest());
+    } catch (error) {
+      malformed ??= requireArchiveError(error);
     }
+    // A blob that is not what its digest says is that before it is a malformed archive.
+    requireMatch("digest", layer.blob.digest, decoder.digest());
+    if (malformed !== undefined) throw malformed;
     tar!.finish();
     requireMatch("diff ID of the unpacked tar", layer.diffId, decoder.diffId());
   } finally {
@@ -104,6 +115,12 @@ export async function readLayer(
     compression,
     disagrees: compression !== namedCompression(layer.blob.mediaType),
   };
+}
+
+/** @throws any other error */
+function requireArchiveError(error: unknown): ArchiveError {
+  if (error instanceof ArchiveError) return error;
+  throw error;
 }
 
 function requireMatch(what: string, expected: string, actual: string): void {

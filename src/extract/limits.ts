@@ -1,11 +1,17 @@
-import { ArchiveError } from "../archive/error.ts";
-
 /** Bounds on a whole image, counted over all its layers at once (contract section 5). */
 export interface ImageLimits {
   /** Unpacked bytes. */
   readonly maxSize: number;
   /** Archive entries. */
   readonly maxEntries: number;
+}
+
+/** An image that is larger than it may be. */
+export class LimitError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = "LimitError";
+  }
 }
 
 /**
@@ -22,21 +28,21 @@ export class Meter {
     this.#counts = new BigInt64Array(shared);
   }
 
-  /** @throws {ArchiveError} past the limit */
+  /** @throws {LimitError} past the limit */
   addBytes(count: number): void {
     const before = Atomics.add(this.#counts, 0, BigInt(count));
     if (Number(before) + count > this.#limits.maxSize) {
-      throw new ArchiveError(
+      throw new LimitError(
         `the image unpacks to more than ${this.#limits.maxSize} bytes; ` +
           "if that is meant, raise RUNNER_MAX_SIZE",
       );
     }
   }
 
-  /** @throws {ArchiveError} past the limit */
+  /** @throws {LimitError} past the limit */
   addEntry(): void {
     if (Number(Atomics.add(this.#counts, 1, 1n)) >= this.#limits.maxEntries) {
-      throw new ArchiveError(
+      throw new LimitError(
         `the image has more than ${this.#limits.maxEntries} entries; ` +
           "if that is meant, raise RUNNER_MAX_ENTRIES",
       );

@@ -15,6 +15,7 @@ const FUNCTIONS = {
   work: { parameters: ["buffer"], result: "void", nonblocking: true },
   give: { parameters: ["buffer", "buffer", "usize"], result: "usize" },
   close: { parameters: ["buffer"], result: "void" },
+  drop: { parameters: ["buffer"], result: "void" },
   release: { parameters: ["buffer", "u32"], result: "void" },
   flush: { parameters: ["buffer", "u32"], result: "void" },
   help: { parameters: ["buffer"], result: "bool" },

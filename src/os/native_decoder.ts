@@ -50,6 +50,11 @@ export class NativeDecoder {
     return Number(this.#functions.give(this.#state, bytes, BigInt(bytes.length)));
   }
 
+  /** What is given from now on counts for the digest only; what was decoded must still be taken. */
+  drop(): void {
+    this.#functions.drop(this.#state);
+  }
+
   /** No more bytes will be given. */
   end(): void {
     this.#functions.close(this.#state);
@@ -81,7 +86,7 @@ export class NativeDecoder {
     this.#words[WANTED_AT / 4] = wanted ? 1 : 0;
   }
 
-  /** `enum decoded` of helper/codec/inflate.h if the stream is malformed, else 0. */
+  /** At the end: `enum decoded` of helper/codec/inflate.h if the stream is malformed, else 0. */
   get malformed(): number {
     return this.#words[MALFORMED_AT / 4]!;
   }
