@@ -26,6 +26,7 @@ static struct limit open_files;
 /* Environment entries that are known at run time only. */
 static char found_entries[sizeof("FASTMCP_RUNNER_IMAGE=") + NUMBER_SIZE +
 			  sizeof("FASTMCP_RUNNER_NOFILE=") + 2 * NUMBER_SIZE +
+			  sizeof("FASTMCP_RUNNER_BATCH=1") +
 			  sizeof("FASTMCP_RUNNER_CODEC=") + NUMBER_SIZE];
 static size_t found_entry_count;
 
@@ -95,8 +96,19 @@ static void offer_libraries(void)
 }
 
 /*
+ * The threads that the runtime starts for itself compile what has run often: they must not take the
+ * core from the isolate the moment it wakes them, perhaps while another one is idle. The program
+ * takes its own thread back. False: it is left as the user wants it, or cannot be changed.
+ */
+static bool schedule_as_batch(void)
+{
+	return sys_is_scheduled_normally() && sys_schedule_as_batch() >= 0;
+}
+
+/*
  * Where the image is, since the program reads its own source from it; the limit of open files,
- * which the runtime raises; and the codec, where this processor can run it.
+ * which the runtime raises; whether this thread has become a batch job; and the codec, where this
+ * processor can run it.
  */
 static void note_found_entries(void)
 {
@@ -110,9 +122,13 @@ static void note_found_entries(void)
 	end = text_append_number(text_append(end, "FASTMCP_RUNNER_NOFILE="), open_files.soft);
 	end = text_append_number(text_append(end, ":"), open_files.hard) + 1;
 	found_entry_count = 2;
+	if (schedule_as_batch()) {
+		end = text_append(end, "FASTMCP_RUNNER_BATCH=1") + 1;
+		found_entry_count++;
+	}
 	if (codec != NULL) {
 		text_append_number(text_append(end, "FASTMCP_RUNNER_CODEC="), (uint64_t)codec);
-		found_entry_count = 3;
+		found_entry_count++;
 	}
 }
 

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/futex.h>
+#include <linux/sched.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 
@@ -79,6 +80,18 @@ long sys_exists(const char *path)
 long sys_open_files_limit(struct limit *limit)
 {
 	return call4(__NR_prlimit64, 0, RLIMIT_NOFILE, 0, (long)limit);
+}
+
+bool sys_is_scheduled_normally(void)
+{
+	return call4(__NR_sched_getscheduler, 0, 0, 0, 0) == SCHED_NORMAL;
+}
+
+long sys_schedule_as_batch(void)
+{
+	const int priority = 0;
+
+	return call4(__NR_sched_setscheduler, 0, SCHED_BATCH, (long)&priority, 0);
 }
 
 long sys_pwrite(int fd, const void *bytes, size_t size, uint64_t offset)

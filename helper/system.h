@@ -2,6 +2,7 @@
 #ifndef SYSTEM_H
 #define SYSTEM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,6 +27,9 @@ long sys_memory_file(const char *name);
 long sys_forget(const void *at, size_t size);
 long sys_exists(const char *path);
 long sys_open_files_limit(struct limit *limit);
+/* Of this thread, and of those it starts (sched(7)): a batch job does not interrupt others. */
+bool sys_is_scheduled_normally(void);
+long sys_schedule_as_batch(void);
 long sys_pwrite(int fd, const void *bytes, size_t size, uint64_t offset);
 long sys_ftruncate(int fd, uint64_t size);
 long sys_fchmod(int fd, uint32_t mode);

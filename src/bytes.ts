@@ -12,10 +12,10 @@ export function byteString(bytes: Uint8Array, start = 0, end = bytes.length): By
   let text = "";
   // fromCharCode takes its arguments on the stack: long names go by pieces.
   for (let at = start; at < end; at += 4096) {
-    text += String.fromCharCode.apply(
-      null,
-      bytes.subarray(at, Math.min(at + 4096, end)) as unknown as number[],
-    );
+    // A part of the bytes in place of an array takes twice as long.
+    const codes = new Array<number>(Math.min(4096, end - at));
+    for (let i = 0; i < codes.length; i++) codes[i] = bytes[at + i]!;
+    text += String.fromCharCode.apply(null, codes);
   }
   return text;
 }

@@ -222,30 +222,63 @@ peerTest("few descriptors, a closed stdin, and many arguments", [...COMPILER], a
   assert(/^\S+ \[ERROR\]/.test(many.stderr), many.stderr);
 });
 
-peerTest("the table of descriptors is large before there are threads", [...COMPILER], async () => {
+/** Has a pull that a shell starts wait for a registry's answer; it has its threads by then. */
+async function whileItWaits(script: string, look: (pid: number) => Promise<void>): Promise<void> {
   await using program = await compiled();
   using silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = silent.addr as Deno.NetAddr;
   const pull = `pull 127.0.0.1:${port}/a/b:c --root ${program.folder}/root`;
+  const runner = new Deno.Command("/bin/sh", {
+    args: ["-c", `${script} "$0" ${pull}`, program.path],
+    clearEnv: true,
+    stdin: "null",
+    stderr: "null",
+  }).spawn();
+  try {
+    using _ = await silent.accept();
+    await look(runner.pid);
+  } finally {
+    runner.kill("SIGKILL");
+    await runner.status;
+  }
+}
+
+peerTest("the table of descriptors is large before there are threads", [...COMPILER], async () => {
   for (const [limit, size] of [[5000, 4096], [512, 512]] as const) {
-    const runner = new Deno.Command("/bin/sh", {
-      args: ["-c", `ulimit -S -n ${limit}; exec "$0" ${pull}`, program.path],
-      clearEnv: true,
-      stdin: "null",
-      stderr: "null",
-    }).spawn();
-    try {
-      // It has threads by the time that it asks.
-      using _ = await silent.accept();
-      const status = await Deno.readTextFile(`/proc/${runner.pid}/status`);
+    await whileItWaits(`ulimit -S -n ${limit}; exec`, async (pid) => {
+      const status = await Deno.readTextFile(`/proc/${pid}/status`);
       assert(Number(/^Threads:\s+(\d+)$/m.exec(status)?.[1]) > 1, status);
       assertEquals(Number(/^FDSize:\s+(\d+)$/m.exec(status)?.[1]), size);
-    } finally {
-      runner.kill("SIGKILL");
-      await runner.status;
-    }
+    });
   }
 });
+
+peerTest(
+  "the runtime's own threads are batch jobs, the isolate's only if it was started so",
+  [...COMPILER, "chrt"],
+  async () => {
+    const SCHED_OTHER = 0;
+    const SCHED_BATCH = 3;
+    for (
+      const [script, isolate] of [["exec", SCHED_OTHER], ["exec chrt -b 0", SCHED_BATCH]] as const
+    ) {
+      await whileItWaits(script, async (pid) => {
+        let compiling = 0;
+        for await (const { name: thread } of Deno.readDir(`/proc/${pid}/task`)) {
+          const stat = await Deno.readTextFile(`/proc/${pid}/task/${thread}/stat`);
+          // proc_pid_stat(5): the name in parentheses, then the fields from the third on.
+          const [, name = "", fields = ""] = /\((.*)\) (.*)/s.exec(stat)!;
+          const policy = Number(fields.split(" ")[41 - 3]);
+          if (Number(thread) === pid) assertEquals(policy, isolate);
+          if (!name.startsWith("V8")) continue;
+          assertEquals(policy, SCHED_BATCH);
+          compiling++;
+        }
+        assert(compiling > 0, "V8 has threads");
+      });
+    }
+  },
+);
 
 peerTest(
   "layers of many small files are read at once with few descriptors",

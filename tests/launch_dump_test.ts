@@ -212,6 +212,7 @@ async function check(row: Row, { uid, gid, runner, program }: As): Promise<void>
       NoNewPrivs: "1",
       descriptors: [0, 1, 2],
       notDefault: [],
+      scheduling: 0,
       nofile: ["512", limitOf("open files")[1]],
       core: limitOf("core file size"),
       ...row.expect,

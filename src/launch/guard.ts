@@ -1,9 +1,12 @@
 import { asFound, getLimit, type Limit, openFilesOf, setLimit } from "../os/limits.ts";
-import { setDumpable } from "../os/process.ts";
+import { scheduleNormally, setDumpable } from "../os/process.ts";
 import { wipeVariables } from "../os/secrets.ts";
 
 /** Set by the packed executable's launcher, which runs before the runtime raises the limit. */
 const NOFILE_VARIABLE = "FASTMCP_RUNNER_NOFILE";
+
+/** Set by the launcher if it has made a batch job of this thread, from which others took that. */
+const BATCH_VARIABLE = "FASTMCP_RUNNER_BATCH";
 
 /** The process as it was started, before anything was changed for its protection. */
 export interface Start {
@@ -24,8 +27,10 @@ export function guardProcess(): Start {
   setLimit("core", { soft: 0n, hard: core.hard });
   setDumpable(false);
   wipeVariables(isSecret);
-  const { [NOFILE_VARIABLE]: told, ...rest } = env;
+  const { [NOFILE_VARIABLE]: told, [BATCH_VARIABLE]: isBatch, ...rest } = env;
   Deno.env.delete(NOFILE_VARIABLE);
+  Deno.env.delete(BATCH_VARIABLE);
+  if (isBatch !== undefined) scheduleNormally();
   const openFiles = asFound(told ?? parentOpenFiles(), getLimit("nofile"));
   return { env: rest, openFiles, core };
 }

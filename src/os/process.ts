@@ -9,6 +9,7 @@ const c = libc({
   sigprocmask: { parameters: ["i32", "buffer", "pointer"], result: "i32" },
   fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
   chdir: { parameters: ["buffer"], result: "i32" },
+  sched_setscheduler: { parameters: ["i32", "i32", "buffer"], result: "i32" },
   execve: { parameters: ["buffer", "buffer", "buffer"], result: "i32" },
 });
 const { syscall: closeRange } = libc({
@@ -67,6 +68,12 @@ function prctl(option: number, ...[a = 0n, b = 0n]: bigint[]): number {
 /** While false: no core dump, no ptrace, no reading of this process's memory by its own user. */
 export function setDumpable(dumpable: boolean): void {
   check(prctl(PR.setDumpable, dumpable ? 1n : 0n), "prctl(PR_SET_DUMPABLE)");
+}
+
+/** This thread, and those it starts from now on, are no batch jobs any more (sched(7)). */
+export function scheduleNormally(): void {
+  const SCHED_OTHER = 0;
+  check(c.sched_setscheduler(0, SCHED_OTHER, new Int32Array(1)), "sched_setscheduler");
 }
 
 /** The supplementary groups of every thread. */

@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -102,6 +103,7 @@ int main(int argc, char **argv) {
   status();
   descriptors();
   dispositions();
+  printf(",\"scheduling\":%d", sched_getscheduler(0));
   limit("nofile", RLIMIT_NOFILE);
   limit("core", RLIMIT_CORE);
   printf("}\n");

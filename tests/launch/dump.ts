@@ -31,6 +31,8 @@ export const Dump = z.object({
   descriptors: z.array(z.number()),
   /** Signals whose disposition is not the default. */
   notDefault: z.array(z.number()),
+  /** SCHED_OTHER is 0. */
+  scheduling: z.number(),
   /** Soft and hard limits. */
   nofile: z.array(z.string()),
   core: z.array(z.string()),
