@@ -51,6 +51,11 @@ const DiffIdText = digestText(isDiffId);
 const nullable = <T extends z.ZodMiniType>(schema: T) =>
   z.pipe(z.nullish(schema), z.transform((value) => value ?? undefined));
 
+// Shared by the fields that want them: schemas take a good part of the time to start.
+const Text = nullable(z.string());
+const Texts = nullable(z.array(z.string()));
+const Present = z.optional(z.unknown());
+
 const DescriptorDocument = z.object({
   mediaType: z.string(),
   digest: DigestText,
@@ -59,14 +64,14 @@ const DescriptorDocument = z.object({
 
 export const IndexDocument = z.object({
   schemaVersion: z.literal(2),
-  mediaType: nullable(z.string()),
+  mediaType: Text,
   manifests: z.array(
     z.extend(DescriptorDocument, {
       platform: nullable(z.object({
         os: z._default(z.string(), ""),
         architecture: z._default(z.string(), ""),
-        variant: nullable(z.string()),
-        "os.version": nullable(z.string()),
+        variant: Text,
+        "os.version": Text,
       })),
       annotations: nullable(z.record(z.string(), z.string())),
     }),
@@ -77,23 +82,23 @@ export type IndexEntry = IndexDocument["manifests"][number];
 
 export const ManifestDocumentV2 = z.object({
   schemaVersion: z.literal(2),
-  mediaType: nullable(z.string()),
+  mediaType: Text,
   config: DescriptorDocument,
   layers: z.array(DescriptorDocument),
 });
 export type ManifestDocumentV2 = z.infer<typeof ManifestDocumentV2>;
 
 export const ConfigDocument = z.object({
-  os: nullable(z.string()),
-  architecture: nullable(z.string()),
-  variant: nullable(z.string()),
-  "os.version": nullable(z.string()),
+  os: Text,
+  architecture: Text,
+  variant: Text,
+  "os.version": Text,
   config: nullable(z.object({
-    Env: nullable(z.array(z.string())),
-    Entrypoint: nullable(z.array(z.string())),
-    Cmd: nullable(z.array(z.string())),
-    WorkingDir: nullable(z.string()),
-    User: nullable(z.string()),
+    Env: Texts,
+    Entrypoint: Texts,
+    Cmd: Texts,
+    WorkingDir: Text,
+    User: Text,
   })),
   rootfs: z.object({ type: z.literal("layers"), diff_ids: nullable(z.array(DiffIdText)) }),
 });
@@ -102,10 +107,10 @@ export type ConfigDocument = z.infer<typeof ConfigDocument>;
 /** The fields that tell documents apart, whatever they claim to be. */
 export const DocumentMarks = z.object({
   schemaVersion: z.optional(z.number()),
-  mediaType: nullable(z.string()),
-  manifests: z.optional(z.unknown()),
-  layers: z.optional(z.unknown()),
-  config: z.optional(z.unknown()),
-  fsLayers: z.optional(z.unknown()),
+  mediaType: Text,
+  manifests: Present,
+  layers: Present,
+  config: Present,
+  fsLayers: Present,
 });
 export type DocumentMarks = z.infer<typeof DocumentMarks>;
