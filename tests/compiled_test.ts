@@ -6,7 +6,9 @@ import { dumpImage } from "./e2e_images.ts";
 import { openHub } from "./e2e_hub.ts";
 import { peerTest } from "./peers.ts";
 import { execute, succeed } from "./programs.ts";
+import { serveFaulty } from "./registry/faulty.ts";
 import { writeLayout } from "./registry/layout.ts";
+import { registryHandler } from "./registry/registry.ts";
 import { listTree } from "./tree.ts";
 
 peerTest(
@@ -301,6 +303,65 @@ peerTest(
         assertEquals([...Deno.readDirSync(`${root}/app/${layer}`)].length, 1500);
         assertEquals(await Deno.readTextFile(`${root}/app/${layer}/1499`), "14991499");
       }
+    }
+  },
+);
+
+peerTest(
+  "the first layers are asked for while the config is on its way, also those of an image refused",
+  [...COMPILER, "taskset"],
+  async () => {
+    await using program = await compiled();
+    const { folder } = program;
+    const layers = [0, 1, 2, 3].map((i) => ({ tar: archive().file(`app/${i}`, `${i}`).build() }));
+    const image = { tag: "t", layers, config: { Cmd: ["/app/x"] } };
+    const foreign = { os: "linux", architecture: "s390x" };
+    const repositories = { right: `${folder}/right`, foreign: `${folder}/foreign` };
+    const right = await writeLayout(repositories.right, image);
+    const refused = await writeLayout(repositories.foreign, { ...image, platform: foreign });
+    const names = new Map([
+      [right.config.digest, "config"],
+      [refused.config.digest, "config"],
+      ...right.layers.map(({ digest }, i) => [digest, `layer ${i}`] as const),
+    ]);
+    const handler = registryHandler(repositories);
+    for (
+      const [repository, command, expected, exit] of [
+        ["right", "pull", ["layer 0", "layer 1", "layer 2", "config", "layer 3"], 0],
+        ["foreign", "pull", ["layer 0", "layer 1", "layer 2", "config"], 65],
+        ["right", "run --dry-run", ["config"], 0],
+      ] as const
+    ) {
+      const answered: string[] = [];
+      const beforeConfig = Promise.withResolvers<void>();
+      const wait = expected.indexOf("config");
+      await using server = serveFaulty(async (request) => {
+        const name = names.get(new URL(request.url).pathname.split("/").at(-1)!);
+        if (name === "config" && wait > 0) await beforeConfig.promise;
+        if (name !== undefined) answered.push(name);
+        if (answered.length === wait) beforeConfig.resolve();
+        return await handler(request);
+      });
+      const root = `${folder}/root-${repository}`;
+      const settings = ["--root", root, "--port", "3901"];
+      const { code, stderr } = await runAlone("taskset", [
+        "-c",
+        "0",
+        program.path,
+        ...command.split(" "),
+        `${server.host}/${repository}:t`,
+        ...settings,
+      ]);
+      assertEquals(code, exit, stderr);
+      // Layers in any order, but only so many before the config.
+      assertEquals(
+        [...answered.slice(0, wait).sort(), ...answered.slice(wait)],
+        [...expected],
+        command,
+      );
+      const made = await Deno.stat(root).then(() => true, () => false);
+      assertEquals(made, repository === "right" && command === "pull");
+      if (made) await Deno.remove(root, { recursive: true });
     }
   },
 );

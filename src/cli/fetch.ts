@@ -25,12 +25,17 @@ export interface Found {
   readonly store: ImageStore;
 }
 
-/** Resolves what `IMAGE` names: manifest and config, no layer. */
+/**
+ * Resolves what `IMAGE` names: manifest and config.
+ *
+ * @param pool asks for the first layers meanwhile, if they are wanted
+ */
 export async function findImage(
   settings: Settings,
   env: Env,
   log: Logger,
   signal: AbortSignal,
+  pool?: LayerPool,
 ): Promise<Found> {
   const name = settings.image;
   if (name === undefined) throw new RunnerError(Exit.settings, "IMAGE is not set");
@@ -40,6 +45,7 @@ export async function findImage(
     platform: settings.platform ?? hostPlatform(),
     maxManifestSize: settings.maxManifestSize,
     maxConfigSize: settings.maxConfigSize,
+    onLayers: (blobs) => pool?.ahead(store, blobs),
   });
   log.info(`found ${name}`, {
     digest: image.digest,
@@ -64,6 +70,7 @@ export interface Prepared extends Found {
 export async function prepare(
   settings: Settings,
   env: Env,
+  pool: LayerPool,
   log: Logger,
   signal: AbortSignal,
 ): Promise<Prepared> {
@@ -72,7 +79,7 @@ export async function prepare(
   // What can be told without the image is told before the registry is asked.
   const unwritable = checkWritable(check);
   if (uid === 0) checkUser(settings, check, undefined);
-  const { image, store } = await findImage(settings, env, log, signal);
+  const { image, store } = await findImage(settings, env, log, signal, pool);
   checkImageWritable(check, image.config, unwritable);
   return { image, store, owner: uid === 0 ? checkUser(settings, check, image) : undefined };
 }

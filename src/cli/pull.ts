@@ -15,7 +15,7 @@ export async function pull(
 ): Promise<number> {
   using interruption = interruptible();
   const { signal } = interruption;
-  const prepared = await prepare(settings, start.env, log, signal);
+  const prepared = await prepare(settings, start.env, pool, log, signal);
   await fetchTree(prepared, pool, settings, log, signal);
   return Exit.ok;
 }

@@ -23,9 +23,9 @@ export async function run(
   using interruption = interruptible();
   const { signal } = interruption;
   checkPrivileges();
-  const prepared = await prepare(settings, start.env, log, signal);
+  const prepared = await prepare(settings, start.env, pool, log, signal);
   const { image } = prepared;
-  // An image that cannot be run is refused before its layers are fetched, as far as that can be told.
+  // An image that cannot be run is refused before its layers are read, as far as that can be told.
   planFor(settings, start, image, undefined);
   const files = await fetchTree(prepared, pool, settings, log, signal);
   const extracted = performance.now();

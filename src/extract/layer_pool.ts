@@ -1,6 +1,7 @@
 import type { Logger } from "../log.ts";
 import { codecAddress } from "../os/codec.ts";
 import { DECODERS_AT_ONCE } from "../os/native_decoder.ts";
+import type { Descriptor } from "../reference/descriptor.ts";
 import type { ImageStore } from "../store/store.ts";
 import { type Lane, OwnLane, WorkerLane } from "./lane.ts";
 import type { LayerResult, LayerSetup, LayerTask } from "./layer_task.ts";
@@ -49,6 +50,13 @@ export class LayerPool implements Disposable {
     // The Workers have loaded by now.
     this.#lanes = [...this.#workers, own];
     for (const lane of this.#lanes) this.#idle.push(...Array<Lane>(lane.width).fill(lane));
+  }
+
+  /** Asks for the layers that are read first, as soon as it is known which they are. */
+  ahead(store: ImageStore, blobs: readonly Descriptor[]): void {
+    // Of several lanes it is not known which will have a layer, and each has a store of its own.
+    if (this.#workers.length > 0) return;
+    for (const blob of blobs.slice(0, this.#width)) store.ahead(blob);
   }
 
   /** Each on cores of its own; known from `begin` on. */

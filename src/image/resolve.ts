@@ -24,6 +24,12 @@ export interface ResolveOptions {
   readonly maxConfigSize: number;
   /** What the user asked for, for messages. */
   readonly name: string;
+  /**
+   * Told the layers' blobs, in order, when the manifest is known and before the config is asked for:
+   * they can be asked for meanwhile. What an image must be for a byte of them to be fetched is
+   * checked before this.
+   */
+  readonly onLayers?: ((blobs: readonly Descriptor[]) => void) | undefined;
 }
 
 /** Indexes within indexes, and all that are read to find one image: nobody needs more. */
@@ -124,6 +130,8 @@ class Resolver {
           `"${shownText(manifest.config.mediaType, 100)}"`,
       );
     }
+    for (const blob of manifest.layers) requireLayer(blob);
+    this.#options.onLayers?.(manifest.layers);
     const configBytes = await readDocument(
       this.#store,
       manifest.config,
@@ -179,6 +187,16 @@ function mismatch({ digest }: Pick<Descriptor, "digest">, found: string): Runner
   );
 }
 
+function requireLayer({ digest, mediaType }: Descriptor): void {
+  if (isLayerType(mediaType)) return;
+  const encrypted = mediaType.endsWith("+encrypted") ? " (encrypted)" : "";
+  throw new RunnerError(
+    Exit.data,
+    `layer "${digest}" is of a kind the runner cannot extract${encrypted}: ` +
+      `"${shownText(mediaType, 100)}"`,
+  );
+}
+
 function pairLayers(manifest: ManifestDocumentV2, config: ConfigDocument): Layer[] {
   const diffIds = config.rootfs.diff_ids ?? [];
   if (diffIds.length !== manifest.layers.length) {
@@ -189,14 +207,6 @@ function pairLayers(manifest: ManifestDocumentV2, config: ConfigDocument): Layer
     );
   }
   return manifest.layers.map((blob, i) => {
-    if (!isLayerType(blob.mediaType)) {
-      const encrypted = blob.mediaType.endsWith("+encrypted") ? " (encrypted)" : "";
-      throw new RunnerError(
-        Exit.data,
-        `layer "${blob.digest}" is of a kind the runner cannot extract${encrypted}: ` +
-          `"${shownText(blob.mediaType, 100)}"`,
-      );
-    }
     // The lengths are the same, so there is one.
     const diffId = diffIds[i]!;
     return { blob, diffId };
