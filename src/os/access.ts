@@ -11,5 +11,5 @@ const W_OK = 2;
  */
 export function whyNotWritable(directory: string): string | undefined {
   const path = new TextEncoder().encode(directory + "\0");
-  return c.access(path, W_OK | X_OK) === 0 ? undefined : errnoText(errno());
+  return c.access(path, W_OK | X_OK) === 0 ? undefined : errnoText(errno[0]!);
 }

@@ -68,7 +68,7 @@ export class Directory implements Disposable {
       O.DIRECTORY | O.CLOEXEC,
       0,
     );
-    if (fd < 0) throw new SystemError("open", errno(), path);
+    if (fd < 0) throw new SystemError("open", errno[0]!, path);
     return new Directory(fd);
   }
 
@@ -81,14 +81,14 @@ export class Directory implements Disposable {
   duplicate(): number {
     const F_DUPFD_CLOEXEC = 1030;
     const fd = c.fcntl(this.fd, F_DUPFD_CLOEXEC, 3);
-    check(fd, "duplicate");
+    check(fd, errno[0]!, "duplicate");
     return fd;
   }
 
   /** Opens a child; a symbolic link fails with ELOOP or ENOTDIR. */
   child(name: ByteString): Directory {
     const fd = c.openat(this.fd, component(name), O.DIRECTORY | O.NOFOLLOW | O.CLOEXEC, 0);
-    check(fd, "open", name);
+    check(fd, errno[0]!, "open", name);
     return new Directory(fd);
   }
 
@@ -96,7 +96,7 @@ export class Directory implements Disposable {
   tryChild(name: ByteString): Directory | undefined {
     const fd = c.openat(this.fd, component(name), O.DIRECTORY | O.NOFOLLOW | O.CLOEXEC, 0);
     if (fd >= 0) return new Directory(fd);
-    const code = errno();
+    const code = errno[0]!;
     if (NO_DIRECTORY.includes(code)) return undefined;
     throw new SystemError("open", code, fromByteString(name));
   }
@@ -112,7 +112,7 @@ export class Directory implements Disposable {
       for (const name of path.split("/")) component(name);
       const fd = Number(openat2(SYS_OPENAT2, this.fd, cString(path), openHowBytes, 24n));
       if (fd >= 0) return new Directory(fd);
-      const code = errno();
+      const code = errno[0]!;
       // Old kernels and seccomp filters answer these; the slow way then tells the truth.
       if (code !== Errno.ENOSYS && code !== Errno.EPERM) {
         throw new SystemError("open", code, fromByteString(path));
@@ -130,13 +130,13 @@ export class Directory implements Disposable {
 
   #reopen(): Directory {
     const fd = c.openat(this.fd, cString("."), O.DIRECTORY | O.CLOEXEC, 0);
-    check(fd, "open", ".");
+    check(fd, errno[0]!, "open", ".");
     return new Directory(fd);
   }
 
   /** Makes a directory; the mode is exact whatever the umask. */
   mkdir(name: ByteString, mode: number): void {
-    check(c.mkdirat(this.fd, component(name), mode), "mkdir", name);
+    check(c.mkdirat(this.fd, component(name), mode), errno[0]!, "mkdir", name);
     this.chmod(name, mode);
   }
 
@@ -148,28 +148,28 @@ export class Directory implements Disposable {
       O.WRONLY | O.CREAT | O.EXCL | O.NOFOLLOW | O.CLOEXEC,
       0o600,
     );
-    check(fd, "create", name);
+    check(fd, errno[0]!, "create", name);
     return new FileWriter(fd, name, queue);
   }
 
   /** Opens an existing regular file for writing (to fill in what was left open). */
   openWriter(name: ByteString): FileWriter {
     const fd = c.openat(this.fd, component(name), O.WRONLY | O.NOFOLLOW | O.CLOEXEC, 0);
-    check(fd, "open", name);
+    check(fd, errno[0]!, "open", name);
     return new FileWriter(fd, name);
   }
 
   /** Opens a file for reading at offsets. */
   open(name: ByteString): FileReader {
     const fd = c.openat(this.fd, component(name), O.NOFOLLOW | O.NONBLOCK | O.CLOEXEC, 0);
-    check(fd, "open", name);
+    check(fd, errno[0]!, "open", name);
     return new FileReader(fd, name);
   }
 
   /** Takes an exclusive lock on a file of this directory; undefined when another process has it. */
   tryLock(name: ByteString): Disposable | undefined {
     const fd = c.openat(this.fd, component(name), O.RDWR | O.CREAT | O.NOFOLLOW | O.CLOEXEC, 0o600);
-    check(fd, "open", name);
+    check(fd, errno[0]!, "open", name);
     const LOCK_EX_NB = 2 | 4;
     if (c.flock(fd, LOCK_EX_NB) === 0) return { [Symbol.dispose]: () => void c.close(fd) };
     c.close(fd);
@@ -177,14 +177,14 @@ export class Directory implements Disposable {
   }
 
   symlink(target: ByteString, name: ByteString): void {
-    check(c.symlinkat(cString(target, true), this.fd, component(name)), "symlink", name);
+    check(c.symlinkat(cString(target, true), this.fd, component(name)), errno[0]!, "symlink", name);
   }
 
   /** Gives a file of `from` another name here; a symbolic link itself is linked, not its target. */
   link(from: Directory, oldName: ByteString, name: ByteString): void {
     component(oldName);
     const result = c.linkat(from.fd, cString(oldName, true), this.fd, component(name), 0);
-    check(result, "link", name);
+    check(result, errno[0]!, "link", name);
   }
 
   /** Moves a node of `from` here, replacing what has the name unless that is a directory. */
@@ -197,20 +197,20 @@ export class Directory implements Disposable {
   tryTake(from: Directory, oldName: ByteString, name: ByteString): number {
     component(oldName);
     const result = c.renameat(from.fd, cString(oldName, true), this.fd, component(name));
-    return result === 0 ? 0 : errno();
+    return result === 0 ? 0 : errno[0]!;
   }
 
   unlink(name: ByteString): void {
-    check(c.unlinkat(this.fd, component(name), 0), "remove", name);
+    check(c.unlinkat(this.fd, component(name), 0), errno[0]!, "remove", name);
   }
 
   rmdir(name: ByteString): void {
-    check(c.unlinkat(this.fd, component(name), AT_REMOVEDIR), "remove", name);
+    check(c.unlinkat(this.fd, component(name), AT_REMOVEDIR), errno[0]!, "remove", name);
   }
 
   /** Mode of a node that is not a symbolic link (the caller has just made or statted it). */
   chmod(name: ByteString, mode: number): void {
-    check(c.fchmodat(this.fd, component(name), mode, 0), "chmod", name);
+    check(c.fchmodat(this.fd, component(name), mode, 0), errno[0]!, "chmod", name);
   }
 
   chown(name: ByteString, owner: Owner): void {
@@ -221,20 +221,24 @@ export class Directory implements Disposable {
       owner.gid,
       AT_SYMLINK_NOFOLLOW,
     );
-    check(result, "chown", name);
+    check(result, errno[0]!, "chown", name);
   }
 
   /** Sets the access and modification time, of a symbolic link itself too. */
   utimes(name: ByteString, time: Time): void {
     const at = component(name);
-    check(c.utimensat(this.fd, at, setTimes(time), AT_SYMLINK_NOFOLLOW), "utimes", name);
+    check(c.utimensat(this.fd, at, setTimes(time), AT_SYMLINK_NOFOLLOW), errno[0]!, "utimes", name);
   }
 
   /** Metadata of this directory itself. Owner last: what is given away is no longer ours to change. */
   setMetadata(mode: number, mtime?: Time, owner?: Owner, shown?: ByteString): void {
-    check(c.fchmod(this.fd, mode), "chmod", shown);
-    if (mtime !== undefined) check(c.futimens(this.fd, setTimes(mtime)), "utimes", shown);
-    if (owner !== undefined) check(c.fchown(this.fd, owner.uid, owner.gid), "chown", shown);
+    check(c.fchmod(this.fd, mode), errno[0]!, "chmod", shown);
+    if (mtime !== undefined) {
+      check(c.futimens(this.fd, setTimes(mtime)), errno[0]!, "utimes", shown);
+    }
+    if (owner !== undefined) {
+      check(c.fchown(this.fd, owner.uid, owner.gid), errno[0]!, "chown", shown);
+    }
   }
 
   readlink(name: ByteString): ByteString {
@@ -242,7 +246,7 @@ export class Directory implements Disposable {
     const length = Number(
       c.readlinkat(this.fd, component(name), buffer, BigInt(buffer.length)),
     );
-    check(length, "readlink", name);
+    check(length, errno[0]!, "readlink", name);
     return byteString(buffer, 0, length);
   }
 
@@ -260,7 +264,7 @@ export class Directory implements Disposable {
     const BASIC_STATS_AND_MOUNT = 0x17ff;
     const buffer = new Uint8Array(256);
     if (c.statx(this.fd, name, flags, BASIC_STATS_AND_MOUNT, buffer) !== 0) {
-      const code = errno();
+      const code = errno[0]!;
       if (code === Errno.ENOENT) return undefined;
       throw new SystemError("stat", code, fromByteString(shown));
     }
@@ -283,7 +287,7 @@ export class Directory implements Disposable {
       const length = Number(
         getdents64(SYS_GETDENTS64, handle.fd, buffer, BigInt(buffer.length)),
       );
-      check(length, "list");
+      check(length, errno[0]!, "list");
       if (length === 0) return;
       const found: ByteString[] = [];
       for (let at = 0; at < length; at += view.getUint16(at + 16, true)) {

@@ -44,7 +44,7 @@ export class FileWriter {
         ? c.write(this.#fd, rest, BigInt(rest.length))
         : c.pwrite(this.#fd, rest, BigInt(rest.length), BigInt(at));
       if (written < 0) {
-        const code = errno();
+        const code = errno[0]!;
         if (code === Errno.EINTR) continue;
         throw new SystemError("write", code, fromByteString(this.#name));
       }
@@ -60,17 +60,19 @@ export class FileWriter {
       return this.#queue.finish(this.#fd, metadata, this.#name);
     }
     const { size, mode, mtime, owner } = metadata;
-    if (size !== undefined) check(c.ftruncate(this.#fd, BigInt(size)), "truncate", this.#name);
-    check(c.fchmod(this.#fd, mode), "chmod", this.#name);
-    check(c.futimens(this.#fd, setTimes(mtime)), "utimes", this.#name);
+    if (size !== undefined) {
+      check(c.ftruncate(this.#fd, BigInt(size)), errno[0]!, "truncate", this.#name);
+    }
+    check(c.fchmod(this.#fd, mode), errno[0]!, "chmod", this.#name);
+    check(c.futimens(this.#fd, setTimes(mtime)), errno[0]!, "utimes", this.#name);
     if (owner !== undefined) {
-      check(c.fchown(this.#fd, owner.uid, owner.gid), "chown", this.#name);
+      check(c.fchown(this.#fd, owner.uid, owner.gid), errno[0]!, "chown", this.#name);
     }
     this.close();
   }
 
   close(): void {
-    check(c.close(this.#fd), "close", this.#name);
+    check(c.close(this.#fd), errno[0]!, "close", this.#name);
   }
 }
 
@@ -87,7 +89,7 @@ export class FileReader implements Disposable {
   /** Fills the buffer from an offset; answers how many bytes there were. */
   read(buffer: Uint8Array<ArrayBuffer>, offset: number): number {
     const result = c.pread(this.#fd, buffer, BigInt(buffer.length), BigInt(offset));
-    check(result, "read", this.#name);
+    check(result, errno[0]!, "read", this.#name);
     return result;
   }
 

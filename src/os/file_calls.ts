@@ -1,5 +1,5 @@
 import { type ByteString, fromByteString } from "../bytes.ts";
-import { errno, libc, SystemError } from "./libc.ts";
+import { libc, SystemError } from "./libc.ts";
 import type { Time } from "./metadata.ts";
 
 /** The calls on files and directories; only `Directory` and its files make them. */
@@ -97,8 +97,14 @@ export function setTimes(time: Time): Uint8Array<ArrayBuffer> {
   return timesBytes;
 }
 
-export function check(result: number | bigint, call: string, name?: ByteString): void {
+/** @param code errno, read before this is called (libc.ts) */
+export function check(
+  result: number | bigint,
+  code: number,
+  call: string,
+  name?: ByteString,
+): void {
   if (result < 0) {
-    throw new SystemError(call, errno(), name === undefined ? undefined : fromByteString(name));
+    throw new SystemError(call, code, name === undefined ? undefined : fromByteString(name));
   }
 }

@@ -52,13 +52,18 @@ export function functionAt<const F extends Deno.ForeignFunction>(
   return native.call.bind(native) as Deno.UnsafeFnPointer<F>["call"];
 }
 
-// At once: to look it up after a call that failed could change what it tells.
-const { __errno_location } = open({ __errno_location: { parameters: [], result: "pointer" } });
+/**
+ * This thread's errno is its only element, in memory: to be read right after a call that failed,
+ * before any function is called, even one of ours. On entering one V8 may take the time for work of
+ * its own, such as putting compiled code to use, whose system calls have an errno too.
+ */
+export const errno: Int32Array = errnoOfThread();
 
-/** The calling thread's errno; meaningful only right after a call that failed. */
-export function errno(): number {
+function errnoOfThread(): Int32Array {
+  const { __errno_location } = open({ __errno_location: { parameters: [], result: "pointer" } });
   const at = __errno_location();
-  return at === null ? 0 : new Deno.UnsafePointerView(at).getInt32();
+  if (at === null) throw new Error("libc has no errno");
+  return new Int32Array(new Deno.UnsafePointerView(at).getArrayBuffer(4));
 }
 
 /** Linux errno values the runner tells apart (the same on x86-64 and arm64). */

@@ -18,14 +18,14 @@ const UNLIMITED = 2n ** 64n - 1n;
 
 export function getLimit(resource: Resource): Limit {
   const pair = new BigUint64Array(2);
-  if (c.getrlimit(RESOURCE[resource], pair) !== 0) throw new SystemError("getrlimit", errno());
+  if (c.getrlimit(RESOURCE[resource], pair) !== 0) throw new SystemError("getrlimit", errno[0]!);
   const [soft = 0n, hard = 0n] = pair;
   return { soft, hard };
 }
 
 export function setLimit(resource: Resource, limit: Limit): void {
   const pair = BigUint64Array.of(limit.soft, limit.hard);
-  if (c.setrlimit(RESOURCE[resource], pair) !== 0) throw new SystemError("setrlimit", errno());
+  if (c.setrlimit(RESOURCE[resource], pair) !== 0) throw new SystemError("setrlimit", errno[0]!);
 }
 
 /** What a limit was before the runtime raised it; never above what is allowed now. */

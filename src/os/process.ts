@@ -57,8 +57,9 @@ function cString(text: string): Uint8Array<ArrayBuffer> {
   return encoder.encode(text + "\0");
 }
 
-function check(result: number | bigint, call: string, on?: string): void {
-  if (result < 0) throw new SystemError(call, errno(), on);
+/** @param code errno, read before this is called ({@linkcode errno}) */
+function check(result: number | bigint, code: number, call: string, on?: string): void {
+  if (result < 0) throw new SystemError(call, code, on);
 }
 
 function prctl(option: number, ...[a = 0n, b = 0n]: bigint[]): number {
@@ -67,59 +68,63 @@ function prctl(option: number, ...[a = 0n, b = 0n]: bigint[]): number {
 
 /** While false: no core dump, no ptrace, no reading of this process's memory by its own user. */
 export function setDumpable(dumpable: boolean): void {
-  check(prctl(PR.setDumpable, dumpable ? 1n : 0n), "prctl(PR_SET_DUMPABLE)");
+  check(prctl(PR.setDumpable, dumpable ? 1n : 0n), errno[0]!, "prctl(PR_SET_DUMPABLE)");
 }
 
 /** This thread, and those it starts from now on, are no batch jobs any more (sched(7)). */
 export function scheduleNormally(): void {
   const SCHED_OTHER = 0;
-  check(c.sched_setscheduler(0, SCHED_OTHER, new Int32Array(1)), "sched_setscheduler");
+  check(c.sched_setscheduler(0, SCHED_OTHER, new Int32Array(1)), errno[0]!, "sched_setscheduler");
 }
 
 /** The supplementary groups of every thread. */
 export function setGroups(gids: readonly number[]): void {
-  check(c.setgroups(BigInt(gids.length), Uint32Array.from(gids)), "setgroups");
+  check(c.setgroups(BigInt(gids.length), Uint32Array.from(gids)), errno[0]!, "setgroups");
 }
 
 /** Real, effective and saved group of every thread. */
 export function setGid(gid: number): void {
-  check(c.setresgid(gid, gid, gid), "setresgid", String(gid));
+  check(c.setresgid(gid, gid, gid), errno[0]!, "setresgid", String(gid));
 }
 
 /** Real, effective and saved user of every thread. */
 export function setUid(uid: number): void {
-  check(c.setresuid(uid, uid, uid), "setresuid", String(uid));
+  check(c.setresuid(uid, uid, uid), errno[0]!, "setresuid", String(uid));
 }
 
 /** Empties the calling thread's bounding set. @throws {SystemError} EPERM without CAP_SETPCAP */
 export function dropBoundingSet(): void {
   for (let capability = 0; capability < CAPABILITY_LIMIT; capability++) {
     if (prctl(PR.capbsetDrop, BigInt(capability)) === 0) continue;
-    if (capability > 0 && errno() === Errno.EINVAL) return;
-    throw new SystemError("prctl(PR_CAPBSET_DROP)", errno());
+    if (capability > 0 && errno[0]! === Errno.EINVAL) return;
+    throw new SystemError("prctl(PR_CAPBSET_DROP)", errno[0]!);
   }
 }
 
 /** Empties the calling thread's ambient, effective, permitted and inheritable sets. */
 export function clearCapabilities(): void {
-  check(prctl(PR.capAmbient, PR_CAP_AMBIENT_CLEAR_ALL), "prctl(PR_CAP_AMBIENT_CLEAR_ALL)");
+  check(
+    prctl(PR.capAmbient, PR_CAP_AMBIENT_CLEAR_ALL),
+    errno[0]!,
+    "prctl(PR_CAP_AMBIENT_CLEAR_ALL)",
+  );
   const header = Uint32Array.of(LINUX_CAPABILITY_VERSION_3, 0);
-  check(c.capset(header, new Uint32Array(6)), "capset");
+  check(c.capset(header, new Uint32Array(6)), errno[0]!, "capset");
 }
 
 export function securebits(): number {
   const bits = prctl(PR.getSecurebits);
-  check(bits, "prctl(PR_GET_SECUREBITS)");
+  check(bits, errno[0]!, "prctl(PR_GET_SECUREBITS)");
   return bits;
 }
 
 /** {@linkcode LOCKED_SECUREBITS} for the calling thread. @throws {SystemError} EPERM without CAP_SETPCAP */
 export function lockSecurebits(): void {
-  check(prctl(PR.setSecurebits, BigInt(LOCKED_SECUREBITS)), "prctl(PR_SET_SECUREBITS)");
+  check(prctl(PR.setSecurebits, BigInt(LOCKED_SECUREBITS)), errno[0]!, "prctl(PR_SET_SECUREBITS)");
 }
 
 export function setNoNewPrivs(): void {
-  check(prctl(PR.setNoNewPrivs, 1n), "prctl(PR_SET_NO_NEW_PRIVS)");
+  check(prctl(PR.setNoNewPrivs, 1n), errno[0]!, "prctl(PR_SET_NO_NEW_PRIVS)");
 }
 
 /** Every signal at its default disposition, none blocked in the calling thread. */
@@ -129,15 +134,20 @@ export function resetSignals(): void {
   const action = new Uint8Array(32);
   for (let signal = 1; signal <= LAST_SIGNAL; signal++) {
     if (signal === SIGKILL || signal === SIGSTOP) continue;
-    check(rtSigaction(SYS_RT_SIGACTION, signal, action, null, 8n), "rt_sigaction", String(signal));
+    check(
+      rtSigaction(SYS_RT_SIGACTION, signal, action, null, 8n),
+      errno[0]!,
+      "rt_sigaction",
+      String(signal),
+    );
   }
-  check(c.sigprocmask(SIG_SETMASK, new Uint8Array(128), null), "sigprocmask");
+  check(c.sigprocmask(SIG_SETMASK, new Uint8Array(128), null), errno[0]!, "sigprocmask");
 }
 
 /** Marks every descriptor above 2 to be closed by the kernel when the exec succeeds. */
 export function closeDescriptorsOnExec(): void {
   if (closeRange(SYS_CLOSE_RANGE, 3, 0xffff_ffff, CLOSE_RANGE_CLOEXEC) === 0n) return;
-  const failed = errno();
+  const failed = errno[0]!;
   // Kernels before 5.9 have no such call, those before 5.11 not the flag.
   if (failed !== Errno.ENOSYS && failed !== Errno.EINVAL) {
     throw new SystemError("close_range", failed);
@@ -149,7 +159,7 @@ export function closeDescriptorsOnExec(): void {
 }
 
 export function changeDirectory(path: string): void {
-  check(c.chdir(cString(path)), "chdir", path);
+  check(c.chdir(cString(path)), errno[0]!, "chdir", path);
 }
 
 /** What the kernel says of the calling thread. @throws when /proc is not mounted */
@@ -175,5 +185,5 @@ export function execve(
     return pointers;
   };
   c.execve(cString(file), vector(argv), vector(variables));
-  throw new SystemError("execve", errno(), keep.length === 0 ? undefined : file);
+  throw new SystemError("execve", errno[0]!, keep.length === 0 ? undefined : file);
 }
