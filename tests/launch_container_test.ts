@@ -85,6 +85,7 @@ async function check(box: Container, row: Row, image: string): Promise<void> {
     NoNewPrivs: "1",
     descriptors: [0, 1, 2],
     notDefault: [],
+    scheduling: 0,
     ...without(row.expect, "CapBnd"),
   });
   // A plain user cannot empty it; what is in it is the engine's choice.
