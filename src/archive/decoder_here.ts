@@ -34,7 +34,7 @@ export class DecoderHere implements LayerDecoder {
       this.#decompressor.push(chunk, this.#hashed(output));
     } catch (error) {
       if (!(error instanceof ArchiveError)) throw error;
-      this.#malformed = error;
+      if (!this.#dropped) this.#malformed = error;
       this.#dropped = true;
     }
   }
@@ -62,6 +62,8 @@ export class DecoderHere implements LayerDecoder {
 
   #hashed(output: Output): Output {
     return (bytes) => {
+      // A chunk can hold gigabytes.
+      if (this.#dropped) throw new ArchiveError("no more of the layer is wanted");
       this.#tar.update(bytes);
       output(bytes);
     };

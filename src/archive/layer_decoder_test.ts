@@ -131,7 +131,14 @@ for (const threads of [true, false]) {
     `the codec ${how}, like the runtime, hashes what is dropped without decoding it`,
     async () => {
       const stream = gzip(new Uint8Array(200_000_000));
-      for (const decodes of [await codec(), undefined]) {
+      for (
+        const [chunkSize, decodes] of [
+          [10_000, await codec()],
+          [10_000, undefined],
+          [1e9, await codec()],
+          [1e9, undefined],
+        ] as const
+      ) {
         const decoder = await layerDecoder({
           head: stream,
           algorithms: ["sha256", "sha256"],
@@ -142,8 +149,8 @@ for (const threads of [true, false]) {
           decoded += bytes.length;
           decoder.drop();
         };
-        for (let at = 0; at < stream.length; at += 10_000) {
-          await decoder.push(stream.subarray(at, at + 10_000), output);
+        for (let at = 0; at < stream.length; at += chunkSize) {
+          await decoder.push(stream.subarray(at, at + chunkSize), output);
         }
         await decoder.finish(output);
         assertEquals(decoder.digest(), sha256(stream));
