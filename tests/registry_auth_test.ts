@@ -138,13 +138,12 @@ async function pullByToken(
 Deno.test("Bearer: anonymous, with a login, in either field, with a refresh token", async () => {
   const login = { user: "ann", password: "secret" };
   const asked = ["GET repository:org/app:pull"];
-  const long = { lifetimeMs: 60_000 };
-  assertEquals(await pullByToken(long, undefined), asked);
-  assertEquals(await pullByToken({ ...long, field: "access_token" }, undefined), asked);
-  assertEquals(await pullByToken({ ...long, login }, { kind: "password", ...login }), asked);
+  assertEquals(await pullByToken({}, undefined), asked);
+  assertEquals(await pullByToken({ field: "access_token" }, undefined), asked);
+  assertEquals(await pullByToken({ login }, { kind: "password", ...login }), asked);
   const refresh = { kind: "identity", token: "refresh-0" } as const;
   assertEquals(
-    await pullByToken({ ...long, login, refreshToken: "refresh-0" }, refresh),
+    await pullByToken({ login, refreshToken: "refresh-0" }, refresh),
     ["POST refresh_token repository:org/app:pull"],
   );
 });
@@ -152,7 +151,7 @@ Deno.test("Bearer: anonymous, with a login, in either field, with a refresh toke
 Deno.test("Bearer: a token endpoint that takes no GET gets the login by POST", async () => {
   const login = { user: "ann", password: "secret" };
   for (const refusesGet of [404, 405] as const) {
-    const options = { lifetimeMs: 60_000, login, refusesGet };
+    const options = { login, refusesGet };
     const asked = ["GET repository:org/app:pull", "POST password repository:org/app:pull"];
     assertEquals(await pullByToken(options, { kind: "password", ...login }), asked);
     const wrong = { kind: "password", user: "ann", password: "hunter2" } as const;
@@ -165,7 +164,7 @@ Deno.test("Bearer: a token endpoint that takes no GET gets the login by POST", a
 });
 
 Deno.test("Bearer: a wrong login at the token endpoint is 77", async () => {
-  const options = { lifetimeMs: 60_000, login: { user: "ann", password: "secret" } };
+  const options = { login: { user: "ann", password: "secret" } };
   const wrong = { kind: "password", user: "ann", password: "hunter2" } as const;
   const error = await assertRejects(() => pullByToken(options, wrong), RunnerError);
   assertEquals(error.exit, 77);
@@ -177,11 +176,7 @@ Deno.test("Bearer: a wrong login at the token endpoint is 77", async () => {
 });
 
 Deno.test("Bearer: a token that ends before it said is renewed in mid-pull", async () => {
-  await using tokens = serveTokens({
-    lifetimeMs: 150,
-    saidSeconds: 300,
-    refreshToken: "refresh-0",
-  });
+  await using tokens = serveTokens({ refreshToken: "refresh-0" });
   await using server = serveFaulty(tokens.guard(registry));
   const { log } = recordingLog();
   const spec = await quickSpec(`${server.host}/org/app:v1`, log);
@@ -190,13 +185,13 @@ Deno.test("Bearer: a token that ends before it said is renewed in mid-pull", asy
     log,
   );
   const image = await resolve(store);
-  await new Promise((wake) => setTimeout(wake, 200));
+  tokens.endAll();
   await readLayers(store, image);
-  // The one for the manifest, the one after the wait; the second used the replaced refresh token.
+  // The one for the manifest, the one after its end; the second used the replaced refresh token.
   assertEquals(tokens.requests.length, 2);
 
   // A Worker has the spec alone, and has to renew too.
-  await new Promise((wake) => setTimeout(wake, 200));
+  tokens.endAll();
   const worker = await openStore(structuredClone(store.spec), log);
   store.close();
   await readLayers(worker, image);
@@ -205,12 +200,13 @@ Deno.test("Bearer: a token that ends before it said is renewed in mid-pull", asy
 });
 
 Deno.test("Bearer: a token about to end is renewed before it is refused", async () => {
-  await using tokens = serveTokens({ lifetimeMs: 500 });
+  await using tokens = serveTokens({ saidSeconds: 0.5 });
   await using server = serveFaulty(tokens.guard(registry));
   const { log } = recordingLog();
   const store = await openStore(await quickSpec(`${server.host}/org/app:v1`, log), log);
   const image = await resolve(store);
   await new Promise((wake) => setTimeout(wake, 550));
+  tokens.endAll();
   const before = server.requests.length;
   await readLayers(store, image);
   store.close();
@@ -237,7 +233,6 @@ Deno.test("a registry that quotes the login back does not get it said", async ()
 
 Deno.test("after close nothing of the login is left in the spec", async () => {
   await using tokens = serveTokens({
-    lifetimeMs: 60_000,
     login: { user: "a", password: "s3cret" },
   });
   await using server = serveFaulty(tokens.guard(registry));

@@ -85,8 +85,10 @@ for (const { name, actions, retry, atMost = SIZE } of survived) {
   Deno.test(`survived: ${name}`, async () => {
     await using server = layerFaults(...actions);
     const { log, lines } = recordingLog();
-    const spec = await quickSpec(`${server.host}/org/app:v1`, log, { stallTimeoutMs: 600 });
-    await pullWhole(spec, log);
+    // Where nothing stalls, a busy machine's own pause is no fault.
+    const stalls = actions.some(({ kind }) => kind === "stall");
+    const changes = stalls ? { stallTimeoutMs: 600 } : {};
+    await pullWhole(await quickSpec(`${server.host}/org/app:v1`, log, changes), log);
     assert(server.blobBytes - written.config.size <= atMost, `${server.blobBytes} bytes sent`);
     const retries = lines.filter((line) => line.includes("[INFO]"));
     assert(retries.length >= 1 && retries.length <= actions.length, retries.join(""));

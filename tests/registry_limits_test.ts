@@ -140,19 +140,20 @@ Deno.test("an abort ends a stalled pull at once with its own reason", async () =
   setTimeout(() => abort.abort(new Error("interrupted")), 100);
   const started = performance.now();
   await assertRejects(() => readLayers(store, image), Error, "interrupted");
-  assert(performance.now() - started < 1500);
+  // The stall itself would be waited for much longer.
+  assert(performance.now() - started < 10_000);
   store.close();
 });
 
 Deno.test("a slow reader is no stall", async () => {
   await using server = layerFaults();
   const { log, lines } = recordingLog();
-  const spec = await quickSpec(`${server.host}/org/app:v1`, log, { stallTimeoutMs: 600 });
+  const spec = await quickSpec(`${server.host}/org/app:v1`, log, { stallTimeoutMs: 1500 });
   const store = await openStore(spec, log);
   const image = await resolve(store);
   let first = true;
   for await (const _ of store.blob(image.layers[0]!.blob)) {
-    if (first) await new Promise((wake) => setTimeout(wake, 1500));
+    if (first) await new Promise((wake) => setTimeout(wake, 3000));
     first = false;
   }
   store.close();

@@ -137,7 +137,7 @@ for (const source of ["REGISTRY_PASSWORD", "DOCKER_AUTH_CONFIG"] as const) {
     await withImage(async (dir) => {
       const login = { user: "ann", password: PASSWORD };
       const registry = registryHandler({ "org/app": `${dir}/layout` });
-      await using tokens = serveTokens({ lifetimeMs: 60_000, login });
+      await using tokens = serveTokens({ login });
       await using storage = serveFaulty(registry);
       await using origin = serveFaulty(tokens.guard(registry));
       const layer = (path: string) => path.includes("/blobs/");

@@ -121,7 +121,7 @@ Deno.test("redirects to other schemes and to nowhere are refused", async () => {
 });
 
 Deno.test("a login that is redirected goes nowhere else", async () => {
-  await using tokens = serveTokens({ lifetimeMs: 60_000, refreshToken: "refresh-0" });
+  await using tokens = serveTokens({ refreshToken: "refresh-0" });
   await using elsewhere = serveFaulty(registry);
   await using front = serveFaulty(
     registry,

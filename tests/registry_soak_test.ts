@@ -37,7 +37,7 @@ Deno.test(`soak: random faults for ${SECONDS} s, seed ${SEED}`, async () => {
 
   const login = { user: "ann", password: PASSWORD };
   // By uses and not by time, so that a busy machine changes nothing.
-  await using tokens = serveTokens({ lifetimeMs: 600_000, uses: 3, login });
+  await using tokens = serveTokens({ uses: 3, login });
   const registry = registryHandler({ "org/app": dir });
   await using storage = serveFaulty(registry);
   await using mirror = serveFaulty(registry);

@@ -12,11 +12,9 @@ export function withBasic(handler: Handler, user: string, password: string): Han
 }
 
 export interface TokenServerOptions {
-  /** How long a token is good for. */
-  readonly lifetimeMs: number;
   /** How many requests a token is good for. @default any number */
   readonly uses?: number;
-  /** What `expires_in` says. @default the lifetime */
+  /** What `expires_in` says; a token ends where the test says so. @default 300 */
   readonly saidSeconds?: number;
   /** Which field the token is in. @default "token" */
   readonly field?: "token" | "access_token";
@@ -34,22 +32,24 @@ export interface TokenServer extends AsyncDisposable {
   readonly requests: readonly string[];
   /** Every secret it has given out. */
   readonly secrets: readonly string[];
+  /** Ends every token given out so far, whatever was said of its lifetime. */
+  endAll(): void;
   /** Lets through only requests with a token that has not ended or been used up. */
   guard(handler: Handler): Handler;
 }
 
 /** A token server (distribution's token specification) with opaque tokens. */
 export function serveTokens(options: TokenServerOptions): TokenServer {
-  const tokens = new Map<string, { readonly end: number; uses: number }>();
+  const tokens = new Map<string, { uses: number }>();
   const requests: string[] = [];
   const secrets: string[] = [];
   let refreshToken = options.refreshToken;
 
   const grant = () => {
     const token = `tok-${crypto.randomUUID()}`;
-    tokens.set(token, { end: Date.now() + options.lifetimeMs, uses: options.uses ?? Infinity });
+    tokens.set(token, { uses: options.uses ?? Infinity });
     secrets.push(token);
-    const expires_in = options.saidSeconds ?? options.lifetimeMs / 1000;
+    const expires_in = options.saidSeconds ?? 300;
     const body: Record<string, unknown> = { [options.field ?? "token"]: token, expires_in };
     if (refreshToken !== undefined) {
       refreshToken = `refresh-${crypto.randomUUID()}`;
@@ -92,12 +92,11 @@ export function serveTokens(options: TokenServerOptions): TokenServer {
     realm,
     requests,
     secrets,
+    endAll: () => tokens.clear(),
     guard: (handler) => (request) => {
       const token = /^Bearer (.+)$/.exec(request.headers.get("authorization") ?? "")?.[1] ?? "";
       const state = tokens.get(token);
-      if (state !== undefined && state.end > Date.now() && state.uses-- > 0) {
-        return handler(request);
-      }
+      if (state !== undefined && state.uses-- > 0) return handler(request);
       const repository = /^\/v2\/(.+)\/(manifests|blobs)\//.exec(new URL(request.url).pathname)
         ?.[1];
       return Promise.resolve(unauthorized(
