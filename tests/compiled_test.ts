@@ -4,7 +4,7 @@ import { compiled, COMPILER, runAlone } from "./compiled.ts";
 import { dumpImage } from "./e2e_images.ts";
 import { openHub } from "./e2e_hub.ts";
 import { peerTest } from "./peers.ts";
-import { execute, succeed } from "./programs.ts";
+import { execute, firstLine, succeed } from "./programs.ts";
 import { listTree } from "./tree.ts";
 
 peerTest(
@@ -155,24 +155,30 @@ peerTest("few descriptors, a closed stdin, and many arguments", [...COMPILER], a
   assert(/^\S+ \[ERROR\]/.test(many.stderr), many.stderr);
 });
 
-/** Has a pull that a shell starts wait for a registry's answer; it has its threads by then. */
+/**
+ * Has a pull that a shell starts wait for a registry's answer; it has its threads by then. The
+ * shell forks for it: of this process, a child has as large a table of descriptors as the files
+ * opened here by all tests need, and a child of that has one of its own.
+ */
 async function whileItWaits(script: string, look: (pid: number) => Promise<void>): Promise<void> {
   await using program = await compiled();
   using silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = silent.addr as Deno.NetAddr;
   const pull = `pull 127.0.0.1:${port}/a/b:c --root ${program.folder}/root`;
-  const runner = new Deno.Command("/bin/sh", {
-    args: ["-c", `${script} "$0" ${pull}`, program.path],
+  const shell = new Deno.Command("/bin/sh", {
+    args: ["-c", `(${script} "$0" ${pull}) & echo $!; wait`, program.path],
     clearEnv: true,
     stdin: "null",
+    stdout: "piped",
     stderr: "null",
   }).spawn();
+  const pid = Number(await firstLine(shell.stdout));
   try {
     using _ = await silent.accept();
-    await look(runner.pid);
+    await look(pid);
   } finally {
-    runner.kill("SIGKILL");
-    await runner.status;
+    Deno.kill(pid, "SIGKILL");
+    await shell.status;
   }
 }
 

@@ -4,7 +4,7 @@ import { assertEquals } from "@std/assert/equals.js";
 import { compileDump, dumpLayout } from "./launch/dump.ts";
 import { type PortableRunner, portableRunner } from "./launch/portable.ts";
 import { peerTest, rootTest } from "./peers.ts";
-import { execute } from "./programs.ts";
+import { execute, firstLine } from "./programs.ts";
 import { withBasic } from "./registry/auth.ts";
 import { registryHandler } from "./registry/registry.ts";
 
@@ -78,16 +78,6 @@ interface Given {
   readonly args: readonly string[];
 }
 
-/** The server's dump is one line, and then it stays. */
-async function firstLine(stream: ReadableStream<Uint8Array>): Promise<string> {
-  let text = "";
-  for await (const chunk of stream.pipeThrough(new TextDecoderStream())) {
-    text += chunk;
-    if (text.includes("\n")) break;
-  }
-  return text;
-}
-
 async function pullSlowly(
   { env, args }: Given,
   runner: PortableRunner,
@@ -124,6 +114,7 @@ async function pullSlowly(
     stdout: "piped",
     stderr: "piped",
   }).spawn();
+  // The server's dump is one line, and then it stays.
   const stdout = firstLine(child.stdout);
   const stderr = new Response(child.stderr).text();
   let ended = false;

@@ -66,3 +66,13 @@ export async function succeed(
   if (code !== 0) throw new Error(`${program} ${args.join(" ")} exited ${code}:\n${stderr}`);
   return stdout;
 }
+
+/** What a program prints up to the chunk with its first line's end; all, if there is none. */
+export async function firstLine(stream: ReadableStream<Uint8Array>): Promise<string> {
+  let text = "";
+  for await (const chunk of stream.pipeThrough(new TextDecoderStream())) {
+    text += chunk;
+    if (text.includes("\n")) break;
+  }
+  return text;
+}
