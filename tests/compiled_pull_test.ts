@@ -1,5 +1,6 @@
 import { assert } from "@std/assert/assert.js";
 import { assertEquals } from "@std/assert/equals.js";
+import { assertStringIncludes } from "@std/assert/string_includes.js";
 import { archive } from "./archive_builder.ts";
 import { compiled, COMPILER, runAlone } from "./compiled.ts";
 import { dumpImage } from "./e2e_images.ts";
@@ -7,7 +8,7 @@ import { openHub } from "./e2e_hub.ts";
 import { peerTest } from "./peers.ts";
 import { execute } from "./programs.ts";
 import { serveFaulty } from "./registry/faulty.ts";
-import { writeLayout } from "./registry/layout.ts";
+import { tagContent, writeJson, writeLayout } from "./registry/layout.ts";
 import { registryHandler } from "./registry/registry.ts";
 
 /** Files of a host that the contract names, and what is the kernel's and no file. */
@@ -156,5 +157,29 @@ peerTest(
       assertEquals(made, repository === "right" && command === "pull");
       if (made) await Deno.remove(root, { recursive: true });
     }
+  },
+);
+
+peerTest(
+  "a config that is a layer as well, and asked for ahead as that, is malformed",
+  [...COMPILER, "taskset"],
+  async () => {
+    await using program = await compiled();
+    const layout = `${program.folder}/layout`;
+    const tar = archive().file("app/x", "x").build();
+    const { config, layers } = await writeLayout(layout, { tag: undefined, layers: [{ tar }] });
+    const layer = { ...layers[0]!, digest: config.digest, size: config.size };
+    const mediaType = "application/vnd.oci.image.manifest.v1+json";
+    const manifest = { schemaVersion: 2, mediaType, config, layers: [layer] };
+    await tagContent(layout, "t", await writeJson(layout, mediaType, manifest));
+    await using server = serveFaulty(registryHandler({ "test/x": layout }));
+    const root = `${program.folder}/root`;
+    const pull = [program.path, "pull", `${server.host}/test/x:t`, "--root", root];
+    const { code, stderr } = await runAlone("taskset", ["-c", "0", ...pull]);
+    assertEquals(code, 65, stderr);
+    assertStringIncludes(stderr, `layer "${config.digest}"`);
+    // Once ahead, which the config is read from, and once as the layer.
+    assertEquals(server.requests.filter(({ path }) => path.endsWith(config.digest)).length, 2);
+    assertEquals([...Deno.readDirSync(program.folder)].some(({ name }) => name === "root"), false);
   },
 );
