@@ -4,7 +4,10 @@ import { type Chunk, WORKER_URL } from "./bundle.ts";
 /** A chunk as the boot script's loader takes it (boot.ts). */
 export interface ChunkScript {
   readonly name: string;
-  /** A function expression: `(load, later, builtin) => exports`, async for a program or a Worker. */
+  /**
+   * A function expression that gives the exports, async for a program or a Worker. No arrow: V8 would
+   * take an async one for something to be called later, and parse it twice.
+   */
   readonly source: string;
   /** The chunks it needs at once. */
   readonly imports: readonly string[];
@@ -63,7 +66,7 @@ export function chunkScript(chunk: Chunk, entry: boolean): ChunkScript {
   if (!entry && body.includes("import.meta.main")) {
     throw new Error(`a module other than the program tests import.meta.main ("${chunk.name}")`);
   }
-  const source = `${entry ? "async " : ""}(load, later, builtin) => {
+  const source = `${entry ? "async " : ""}function (load, later, builtin) {
 "use strict";
 ${body.replaceAll("import.meta.main", "true")}
 }`;

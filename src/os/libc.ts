@@ -60,8 +60,10 @@ export function functionAt<const F extends Deno.ForeignFunction>(
 export const errno: Int32Array = errnoOfThread();
 
 function errnoOfThread(): Int32Array {
-  const { __errno_location } = open({ __errno_location: { parameters: [], result: "pointer" } });
-  const at = __errno_location();
+  const name = "__errno_location";
+  const definition = { parameters: [], result: "pointer" } as const;
+  const location = byAddress(name, definition) ?? open({ [name]: definition })[name] as Call;
+  const at = location() as Deno.PointerValue;
   if (at === null) throw new Error("libc has no errno");
   return new Int32Array(new Deno.UnsafePointerView(at).getArrayBuffer(4));
 }
