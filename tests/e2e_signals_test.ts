@@ -6,8 +6,8 @@ import { startStallingProxy } from "./e2e_stalling_proxy.ts";
 import { start } from "./runner.ts";
 import { listTree } from "./tree.ts";
 
-/** A signal ends a pull this fast (issue 5); the rest is for a loaded machine. */
-const SOON_MS = 200 + 800;
+/** A signal ends a pull this fast (issue 5), asked for where nothing runs beside (`STRICT_TIMES`). */
+const SOON_MS = Deno.env.get("STRICT_TIMES") ? 200 : 5_000;
 /** The best of some, since tests of other files run beside this one. */
 const ATTEMPTS = 3;
 

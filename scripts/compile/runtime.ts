@@ -27,9 +27,10 @@ export const RUNTIME_ARGUMENTS: readonly string[] = [
   "--no-lock",
   "--no-remote",
   "--no-npm",
-  // A young generation of 1 MB instead of 16 in each isolate: what is streamed is soon garbage, and
-  // a pull's peak is 30 MiB lower at no measurable cost.
-  "--v8-flags=--max-semi-space-size=1",
+  // A young generation of 4 MB in each isolate, not one that grows to 16: what is streamed is soon
+  // garbage, and a pull's peak is lower at no measurable cost. From the start, since a smaller one is
+  // collected four times before the first request.
+  "--v8-flags=--min-semi-space-size=4,--max-semi-space-size=4",
 ];
 
 /** The URL of a module that is `source`. */
