@@ -72,10 +72,6 @@ function isAbove(path: string, root: string): boolean {
   return root.startsWith(path.endsWith("/") ? path : `${path}/`);
 }
 
-/**
- * What is promised is asked for where nothing else runs (`STRICT_TIMES`), else only its order. The
- * figures are those of scripts/startup.ts, in docs/executable.md.
- */
 peerTest(
   "layers of many small files are read at once with few descriptors",
   [...COMPILER],

@@ -5,6 +5,7 @@ import { dumpImage } from "./e2e_images.ts";
 import { openHub } from "./e2e_hub.ts";
 import { peerTest } from "./peers.ts";
 import { execute, firstLine, succeed } from "./programs.ts";
+import { assertQuick, promised } from "./quick.ts";
 import { listTree } from "./tree.ts";
 
 peerTest(
@@ -134,12 +135,10 @@ peerTest(
   },
 );
 
+/** The figures are those of scripts/startup.ts, in docs/executable.md. */
 peerTest("start-up takes no time to speak of", [...COMPILER], async () => {
   await using program = await compiled();
-  const limit = Deno.env.get("STRICT_TIMES") ? 80 : 400;
-  const times: number[] = [];
-  for (let i = 0; i < 9; i++) times.push((await runAlone(program.path, ["version"])).ms);
-  assert(Math.min(...times) <= limit, `${times.map(Math.round)} ms`);
+  await assertQuick(promised(80), async () => (await runAlone(program.path, ["version"])).ms);
 });
 
 peerTest("few descriptors, a closed stdin, and many arguments", [...COMPILER], async () => {

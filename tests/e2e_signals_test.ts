@@ -1,15 +1,13 @@
-import { assert } from "@std/assert/assert.js";
 import { assertEquals } from "@std/assert/equals.js";
 import { ballast, dumpImage } from "./e2e_images.ts";
 import { openHub } from "./e2e_hub.ts";
 import { startStallingProxy } from "./e2e_stalling_proxy.ts";
+import { assertQuick, promised } from "./quick.ts";
 import { start } from "./runner.ts";
 import { listTree } from "./tree.ts";
 
-/** A signal ends a pull this fast (issue 5), asked for where nothing runs beside (`STRICT_TIMES`). */
-const SOON_MS = Deno.env.get("STRICT_TIMES") ? 200 : 5_000;
-/** The best of some, since tests of other files run beside this one. */
-const ATTEMPTS = 3;
+/** Issue 5. */
+const SOON_MS = promised(200);
 
 /** Sends a signal to a pull that waits in the middle of a blob: how long it took to end, in ms. */
 async function interrupted(signal: Deno.Signal, code: number): Promise<number> {
@@ -48,10 +46,6 @@ async function interrupted(signal: Deno.Signal, code: number): Promise<number> {
 
 for (const [signal, code] of [["SIGTERM", 143], ["SIGINT", 130]] as const) {
   Deno.test(`${signal} in the middle of a blob ends the pull with ${code}, at once`, async () => {
-    const times: number[] = [];
-    while (times.length < ATTEMPTS && !times.some((ms) => ms < SOON_MS)) {
-      times.push(await interrupted(signal, code));
-    }
-    assert(Math.min(...times) < SOON_MS, `took ${times.map(Math.round).join(", ")} ms`);
+    await assertQuick(SOON_MS, () => interrupted(signal, code));
   });
 }
