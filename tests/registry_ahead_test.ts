@@ -1,10 +1,11 @@
-import { assertEquals, assertRejects } from "@std/assert/mod.js";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert/mod.js";
 import { RunnerError } from "../src/errors.ts";
 import { OwnLane } from "../src/extract/lane.ts";
 import { LayerArea } from "../src/extract/layer_area.ts";
 import type { LayerSetup, LayerTask } from "../src/extract/layer_task.ts";
 import { Directory } from "../src/os/directory.ts";
 import type { Digest } from "../src/reference/digest.ts";
+import { readDocument } from "../src/image/small_blob.ts";
 import { openStore } from "../src/store/open.ts";
 import type { ImageStore } from "../src/store/store.ts";
 import { archive } from "./archive_builder.ts";
@@ -64,6 +65,19 @@ Deno.test("a blob asked for ahead and never read ends with its store", async () 
   store.close();
   await new Promise((resolve) => setTimeout(resolve, 50));
   assertEquals(lines.filter((line) => line.includes("retry")), []);
+});
+
+Deno.test("a document asked for ahead as a larger blob is read no further than its own size", async () => {
+  const size = 400_000;
+  await using server = layerFaults({ kind: "long", extra: 100_000_000 });
+  const { store, image } = await opened(server);
+  const { blob } = image.layers[0]!;
+  store.ahead({ ...blob, size: 5e9 });
+  const error = await assertRejects(() => readDocument(store, blob, size), RunnerError);
+  assertEquals([blob.size, error.exit], [size, 65]);
+  assertMatch(error.message, /it does not have the 400000 bytes of the manifest/);
+  assert(server.blobBytes < 10_000_000, `${server.blobBytes} bytes`);
+  store.close();
 });
 
 /** A store in memory that notes what is asked of it. */

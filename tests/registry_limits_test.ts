@@ -140,8 +140,7 @@ Deno.test("an abort ends a stalled pull at once with its own reason", async () =
   setTimeout(() => abort.abort(new Error("interrupted")), 100);
   const started = performance.now();
   await assertRejects(() => readLayers(store, image), Error, "interrupted");
-  // The stall itself would be waited for much longer.
-  assert(performance.now() - started < 10_000);
+  assert(performance.now() - started < 1500);
   store.close();
 });
 

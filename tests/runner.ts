@@ -1,3 +1,4 @@
+import { assertEquals } from "@std/assert/equals.js";
 import * as z from "zod";
 import { execute, type Finished, type ProgramOptions } from "./programs.ts";
 
@@ -107,6 +108,20 @@ export function start(
       return result;
     },
   };
+}
+
+/** Sends a signal that ends it with `code`. @returns how long that took, in ms */
+export async function interrupt(
+  server: RunningServer,
+  signal: Deno.Signal,
+  code: number,
+): Promise<number> {
+  const sent = performance.now();
+  server.kill(signal);
+  const status = await server.status;
+  const ms = performance.now() - sent;
+  assertEquals(status.code, code, server.stderr());
+  return ms;
 }
 
 /** Reads a stream to its end in the background. */
